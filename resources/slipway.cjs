@@ -9496,7 +9496,7 @@ var distroOptions = {
   state: {
     type: "string",
     value: "DIR",
-    help: "folder for sources, base systems and roots (default: .slipway beside the distro file); the store stays where distro.yaml says"
+    help: "folder for sources, base systems and roots (default: SLIPWAY_STATE, else .slipway beside the distro file); the store stays where distro.yaml says"
   },
   lock: { type: "string", value: "FILE", help: "use the commits of this lockfile" },
   override: {
@@ -9506,6 +9506,7 @@ var distroOptions = {
     help: "use the files in DIR for repository NAME; NAME@REF: use a branch, tag or commit; NAME#N: use the merge commit of pull request N (repeatable)"
   }
 };
+var namedState = (values) => values.state || process.env.SLIPWAY_STATE || void 0;
 var selectionOptions = {
   above: {
     type: "string",
@@ -15143,10 +15144,18 @@ var reporter = {
 `)
 };
 async function openWorkspace(values) {
+<<<<<<< HEAD
   const read = await readWorkspace(findDistro(values), values.state === void 0 ? void 0 : resolve2(values.state));
   if (!read.ok) return read;
   const root = resolve2(read.value.root);
   return good({ ...read.value, root, state: resolve2(read.value.state), urlBase: root });
+=======
+  const state = namedState(values);
+  const read3 = await readWorkspace(findDistro(values), state === void 0 ? void 0 : (0, import_node_path37.resolve)(state));
+  if (!read3.ok) return read3;
+  const root = (0, import_node_path37.resolve)(read3.value.root);
+  return good({ ...read3.value, root, state: (0, import_node_path37.resolve)(read3.value.state), urlBase: root });
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
 }
 async function readAndPlan(values, packages, options = {}) {
   const inputs = await readValues(values, packages, options);
@@ -15361,6 +15370,7 @@ var completionOf = (commands) => ({
     return exit.ok;
   }
 });
+<<<<<<< HEAD
 return { completionOf };
 //// ts-src/cli/deploy.ts
 "use strict";
@@ -15401,6 +15411,14051 @@ const { resolve } = require("node:path");
 const { createHash } = require("node:crypto");
 const { lstatSync, readFileSync, readdirSync: readdirSync2 } = require("node:fs");
 const { basename, join: join5 } = require("node:path");
+=======
+
+// ts-src/cli/build.ts
+var import_node_path97 = require("node:path");
+init_files();
+init_diagnostics();
+
+// ts-src/render/summary.ts
+var duration2 = (milliseconds) => {
+  const s = Math.round(milliseconds / 1e3);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
+};
+function taskTitle(t, name6) {
+  if (t.kind === "build") return name6;
+  return t.kind === "test" ? `tests of ${name6}` : `documentation of ${name6}`;
+}
+var words5 = {
+  failed: "failed",
+  stopped: "stopped",
+  blocked: "blocked",
+  built: "built",
+  passed: "passed",
+  cached: "cached",
+  waiting: "waiting"
+};
+function renderSummary(results, tails, milliseconds) {
+  const lines2 = [];
+  for (const t of results.filter((r) => r.state === "failed")) {
+    const [reason, ...more] = t.reason.split("\n");
+    lines2.push(`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`));
+    const tail = tails(t);
+    if (tail.length) lines2.push(...tail.map((l) => `  | ${l}`));
+    if (t.log) lines2.push(`    whole log: ${t.log}`);
+    lines2.push("");
+  }
+  for (const t of results.filter((r) => r.state === "blocked")) lines2.push(`blocked ${t.id}: ${t.reason}`);
+  const broken = new Set(results.flatMap((r) => r.state === "failed" && r.kind === "build" ? [r.id] : []));
+  const stopped2 = results.filter((r) => r.state === "stopped" && !broken.has(r.id.replace(/:\w+$/, "")));
+  for (const t of stopped2.slice(0, 20)) lines2.push(`stopped ${t.id}: ${t.reason}`);
+  if (stopped2.length > 20) lines2.push(`stopped: and ${stopped2.length - 20} more`);
+  const counts2 = ["failed", "stopped", "blocked", "built", "passed", "cached"].map((s) => [s, results.filter((r) => r.state === s).length]).filter(([, n]) => n > 0).map(([s, n]) => `${n} ${words5[s]}`);
+  const builds = results.filter((t) => t.kind === "build").length;
+  const tests = results.filter((t) => t.kind === "test").length;
+  const docs2 = results.length - builds - tests;
+  const what = [
+    ...builds || !(tests || docs2) ? [plural(builds, "package")] : [],
+    ...tests ? [`the tests of ${plural(tests, "package")}`] : [],
+    ...docs2 ? [`the documentation of ${plural(docs2, "package")}`] : []
+  ];
+  lines2.push(`${what.join(" and ")} in ${duration2(milliseconds)}: ${counts2.join(", ") || "nothing to do"}`);
+  return `${lines2.join("\n")}
+`;
+}
+function renderHeadline(title, results, faults3, abi2 = [], more = []) {
+  const count3 = (kind, ...states) => results.filter((t) => t.kind === kind && states.includes(t.state)).length;
+  const failed5 = results.filter((t) => t.state === "failed");
+  const parts2 = [
+    ...failed5.length ? [
+      `failed: ${failed5.slice(0, 3).map((t) => taskTitle(t, t.name)).join(", ")}${failed5.length > 3 ? ` and ${failed5.length - 3} more` : ""}`
+    ] : [],
+    ...faults3 ? [`${plural(faults3, "fault")} in the distro repository`] : [],
+    ...[
+      ["built", count3("build", "built")],
+      ["cached", count3("build", "cached")],
+      ["stopped", results.filter((t) => t.state === "stopped" || t.state === "blocked").length]
+    ].filter(([, n]) => n > 0).map(([what, n]) => `${n} ${what}`),
+    ...count3("test", "passed", "cached") ? [`tests of ${plural(count3("test", "passed", "cached"), "package")} passed`] : [],
+    ...count3("docs", "built", "cached") ? [`documentation of ${plural(count3("docs", "built", "cached"), "package")}`] : [],
+    ...more,
+    ...abi2.length ? [`ABI of ${abi2.slice(0, 3).join(", ")}${abi2.length > 3 ? ` and ${abi2.length - 3} more` : ""} changes`] : []
+  ];
+  return `${title}: ${parts2.join(", ") || "nothing to do"}
+`;
+}
+function renderOutlook({ cached: cached3, todo, open: open3 }) {
+  return `${cached3} cached, ${todo} to do${open3 ? `, ${open3} to be decided by their results` : ""}`;
+}
+function renderForetold(results) {
+  const lines2 = results.flatMap((t) => {
+    if (t.state === "waiting" && t.key !== void 0) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
+    if (t.state !== "failed" && t.state !== "blocked") return [];
+    return [`${words5[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
+  });
+  return lines2.map((l) => `${l}
+`).join("");
+}
+function renderEvent(t, done, total) {
+  const took = t.started !== void 0 && t.finished !== void 0 ? ` in ${duration2(t.finished - t.started)}` : "";
+  const reason = t.state === "built" || t.state === "cached" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words5[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
+`;
+}
+
+// ts-src/sandbox/doctor.ts
+var import_node_fs31 = require("node:fs");
+var import_node_path42 = require("node:path");
+var import_node_os5 = require("node:os");
+init_diagnostics();
+init_sizes();
+init_files();
+init_process();
+
+// ts-src/sandbox/archive.ts
+var import_node_fs28 = require("node:fs");
+var import_node_path40 = require("node:path");
+init_maps();
+init_files();
+var inOption = (path2) => path2.replaceAll(" ", "%20");
+var fromOption = (path2) => path2.replaceAll("%20", " ");
+var keyrings = {
+  debian: "/usr/share/keyrings/debian-archive-keyring.gpg",
+  ubuntu: "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+};
+var pockets = { debian: ["", "-updates", "-security"], ubuntu: ["", "-updates", "-security"] };
+function hostSources(platform3, root = "/") {
+  const folder2 = (0, import_node_path40.join)(root, "etc/apt/sources.list.d");
+  let names5 = [];
+  try {
+    names5 = (0, import_node_fs28.readdirSync)(folder2).sort();
+  } catch {
+  }
+  const found2 = [
+    readIf((0, import_node_path40.join)(root, "etc/apt/sources.list")) ?? "",
+    ...names5.filter((n) => n.endsWith(".list")).map((n) => readIf((0, import_node_path40.join)(folder2, n)) ?? "")
+  ].flatMap(parseOneLine);
+  for (const n of names5.filter((n2) => n2.endsWith(".sources")))
+    found2.push(...parseDeb822(readIf((0, import_node_path40.join)(folder2, n)) ?? ""));
+  const suites = pockets[platform3.os].map((p) => platform3.release + p);
+  const own3 = found2.filter(
+    (s) => suites.includes(s.suite.replace("/updates", "-security")) && (!s.signedBy || s.signedBy.startsWith(keyrings[platform3.os].replace(/\.gpg$/, "")))
+  );
+  return own3.some((s) => s.suite === platform3.release) ? own3 : [];
+}
+function parseOneLine(text8) {
+  return text8.split("\n").flatMap((line2) => {
+    const m = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line2.trim());
+    if (!m) return [];
+    const [, options5 = "", uri2 = "", suite2 = "", components = ""] = m;
+    const signedBy = /(?:^|\s)signed-by=(\S+)/i.exec(options5)?.[1];
+    return [{ uri: uri2, suite: suite2, components: components.trim().split(/\s+/), ...signedBy ? { signedBy } : {} }];
+  });
+}
+function parseDeb822(text8) {
+  return text8.split(/\n\s*\n/).flatMap((stanza) => {
+    const fields = /* @__PURE__ */ new Map();
+    let last2 = "";
+    for (const line2 of stanza.split("\n")) {
+      if (line2.startsWith("#")) continue;
+      const [, name6, value2 = ""] = /^([A-Za-z-]+):\s*(.*)$/.exec(line2) ?? [];
+      if (name6 !== void 0) fields.set(last2 = name6.toLowerCase(), value2);
+      else if (/^\s/.test(line2) && last2) fields.set(last2, `${entry(fields, last2)} ${line2.trim()}`);
+    }
+    const words6 = (name6) => (fields.get(name6) ?? "").split(/\s+/).filter(Boolean);
+    if (!words6("types").includes("deb") || /^(no|false|0)$/i.test(fields.get("enabled") ?? "")) return [];
+    const signedBy = words6("signed-by")[0];
+    return words6("uris").flatMap(
+      (uri2) => words6("suites").map((suite2) => ({
+        uri: uri2,
+        suite: suite2,
+        components: words6("components"),
+        ...signedBy?.startsWith("/") ? { signedBy } : {}
+      }))
+    );
+  });
+}
+function baseSources(platform3, distroRoot, hostRoot = "/") {
+  const line2 = (s) => {
+    const options5 = [s.signedBy && `signed-by=${inOption(s.signedBy)}`, s.trusted && "trusted=yes"].filter(Boolean).join(" ");
+    return `deb ${options5 ? `[${options5}] ` : ""}${s.uri} ${s.suite} ${s.components.join(" ")}`;
+  };
+  const { mirror: mirror2 } = platform3;
+  if (mirror2) {
+    const usual = mirror2.trusted ? void 0 : keyrings[platform3.os];
+    const signedBy = mirror2.key ? (0, import_node_path40.join)(distroRoot, mirror2.key) : usual;
+    return {
+      from: "mirror",
+      lines: (mirror2.suites ?? [platform3.release]).map(
+        (suite2) => line2({
+          uri: mirror2.uri,
+          suite: suite2,
+          components: mirror2.components,
+          trusted: mirror2.trusted,
+          ...signedBy ? { signedBy } : {}
+        })
+      )
+    };
+  }
+  const host2 = hostSources(platform3, hostRoot);
+  return host2.length ? { from: "host", lines: host2.map(line2) } : { from: "official", lines: [] };
+}
+var underlaySources = (platform3, distroRoot) => Object.entries(platform3.underlays).sort(([a], [b]) => a < b ? -1 : 1).flatMap(([, u]) => {
+  if (!u.uri) return [];
+  const trust2 = u.trusted ? "[trusted=yes] " : "";
+  const signed = u.key ? `[signed-by=${inOption((0, import_node_path40.join)(distroRoot, u.key))}] ` : trust2;
+  return [`deb ${signed}${u.uri} ${u.suite} ${u.components.join(" ")}`];
+});
+var taskHooks = [
+  '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
+  '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"'
+];
+var imageHook = `--customize-hook=set -e
+mkdir -p "$1/etc/apt/keyrings"
+n=0
+grep -ohs 'signed-by=[^] ]*' "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list | sort -u |
+while read -r option; do
+  n=$((n + 1))
+  key="/etc/apt/keyrings/archive-$n.\${option##*.}"
+  cp "\${option#signed-by=}" "$1$key"
+  chmod 644 "$1$key"
+  for list in "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list; do
+    if [ ! -e "$list" ]; then continue; fi
+    FROM="$option" TO="signed-by=$key" perl -pi -e 's/\\Q$ENV{FROM}\\E/$ENV{TO}/' "$list"
+  done
+done`;
+var quoted = (text8) => `'${text8.replaceAll("'", "'\\''")}'`;
+function mmdebstrapCommand(platform3, architecture3, sources, folder2, options5) {
+  const include = platform3.image ? ["ca-certificates"] : ["build-essential", "ca-certificates", "cmake", "debhelper", ...platform3.include];
+  const args = [
+    `--variant=${platform3.image ? "apt" : "buildd"}`,
+    `--mode=${options5.plain ? "unshare" : "root"}`,
+    `--architectures=${architecture3}`,
+    `--include=${include.join(",")}`,
+    "--quiet",
+    "--format=tar",
+    // Separate from the archive's line, so that mmdebstrap's default archive can still be used. The line has no quotes,
+    // but the path of a key may have one.
+    ...(sources.underlays ?? []).map(
+      (line2) => `--setup-hook=printf "%s\\n" ${quoted(line2)} >> "$1/etc/apt/sources.list.d/underlays.list"`
+    ),
+    ...platform3.image ? [imageHook] : taskHooks,
+    `--customize-hook=copy-out /var/lib/apt/lists ${quoted(`${folder2}/lists`)}`,
+    // Ubuntu has dependencies of build-essential in universe, too. mmdebstrap selects the ports archive by
+    // architecture.
+    ...platform3.os === "ubuntu" ? ["--components=main,universe"] : [],
+    platform3.release,
+    `${folder2}/base.tar`
+  ];
+  return sources.lines.length ? { args: [...args, "-"], input: `${sources.lines.join("\n")}
+` } : { args, input: void 0 };
+}
+
+// ts-src/sandbox/control-groups.ts
+var import_node_crypto5 = require("node:crypto");
+var import_node_fs29 = require("node:fs");
+var import_node_path41 = require("node:path");
+init_files();
+var mountRoot = "/sys/fs/cgroup";
+var found;
+function controlGroups() {
+  return found ??= process.getuid?.() === 0 ? unified() ?? separate() : [];
+}
+function unified() {
+  try {
+    const offered = (0, import_node_fs29.readFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.controllers"), "utf8").trim().split(" ");
+    if (!["memory", "pids"].every((c) => offered.includes(c))) return void 0;
+    (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(mountRoot, "cgroup.subtree_control"), "+memory +pids");
+    const hierarchy = { root: mountRoot, version: 2, controllers: ["memory", "pids"] };
+    return usable(hierarchy) ? [hierarchy] : void 0;
+  } catch {
+    return void 0;
+  }
+}
+var separate = () => ["memory", "pids"].map((c) => ({ root: ownGroup(c), version: 1, controllers: [c] })).filter((h) => (0, import_node_fs29.existsSync)((0, import_node_path41.join)(h.root, "cgroup.procs")) && usable(h));
+function ownGroup(controller) {
+  const line2 = (0, import_node_fs29.readFileSync)("/proc/self/cgroup", "utf8").split("\n").find((l) => l.split(":")[1]?.split(",").includes(controller));
+  const own3 = (0, import_node_path41.join)(mountRoot, controller, line2?.split(":").slice(2).join(":") ?? "");
+  return (0, import_node_fs29.existsSync)((0, import_node_path41.join)(own3, "cgroup.procs")) ? own3 : (0, import_node_path41.join)(mountRoot, controller);
+}
+function usable(hierarchy) {
+  sweep(hierarchy);
+  const group = (0, import_node_path41.join)(hierarchy.root, name4());
+  try {
+    (0, import_node_fs29.mkdirSync)(group);
+    (0, import_node_fs29.rmdirSync)(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+var ownSpace = () => /\d+/.exec((0, import_node_fs29.readlinkSync)("/proc/self/ns/pid"))?.[0] ?? "0";
+var name4 = () => `slipway-${ownSpace()}-${process.pid}-${(0, import_node_crypto5.randomBytes)(4).toString("hex")}`;
+function sweep({ root }) {
+  try {
+    const own3 = ownSpace();
+    for (const entry2 of (0, import_node_fs29.readdirSync)(root)) {
+      const [, space2, pid] = /^slipway-(\d+)-(\d+)-[0-9a-f]{8}$/.exec(entry2) ?? [];
+      if (!pid) continue;
+      const group = (0, import_node_path41.join)(root, entry2);
+      if (space2 === own3 ? !(0, import_node_fs29.existsSync)(`/proc/${pid}`) : olderThanADay(group)) remove(group);
+    }
+  } catch {
+  }
+}
+function remove(group) {
+  try {
+    (0, import_node_fs29.rmdirSync)(group);
+  } catch {
+  }
+}
+function openGroup(limits2) {
+  const hierarchies = controlGroups();
+  if (!hierarchies.some((h) => h.controllers.includes("memory"))) return void 0;
+  const own3 = name4();
+  const made2 = [];
+  try {
+    for (const hierarchy of hierarchies) {
+      const folder2 = (0, import_node_path41.join)(hierarchy.root, own3);
+      (0, import_node_fs29.mkdirSync)(folder2);
+      made2.push({ folder: folder2, hierarchy });
+      if (hierarchy.controllers.includes("pids")) (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(folder2, "pids.max"), String(limits2.processes));
+      if (hierarchy.controllers.includes("memory")) limitMemory(folder2, hierarchy.version, limits2.memory);
+    }
+  } catch {
+    for (const { folder: folder2 } of made2) remove(folder2);
+    return void 0;
+  }
+  return {
+    folders: made2.map((m) => m.folder),
+    close() {
+      const met = made2.map((m) => limitMet(m.folder, m.hierarchy)).find((m) => m !== void 0);
+      for (const { folder: folder2 } of made2) remove(folder2);
+      return met;
+    }
+  };
+}
+function limitMemory(folder2, version3, bytes) {
+  (0, import_node_fs29.writeFileSync)((0, import_node_path41.join)(folder2, version3 === 2 ? "memory.max" : "memory.limit_in_bytes"), String(bytes));
+  const swap = (0, import_node_path41.join)(folder2, version3 === 2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+  if ((0, import_node_fs29.existsSync)(swap)) (0, import_node_fs29.writeFileSync)(swap, version3 === 2 ? "0" : String(bytes));
+}
+function limitMet(folder2, { version: version3, controllers }) {
+  const count3 = (file3, key) => {
+    try {
+      return Number(new RegExp(`^${key} (\\d+)$`, "m").exec((0, import_node_fs29.readFileSync)((0, import_node_path41.join)(folder2, file3), "utf8"))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  };
+  if (controllers.includes("memory") && count3(version3 === 2 ? "memory.events" : "memory.oom_control", "oom_kill"))
+    return "memory";
+  return controllers.includes("pids") && count3("pids.events", "max") ? "processes" : void 0;
+}
+
+// ts-src/sandbox/limits.ts
+var import_node_fs30 = require("node:fs");
+var import_node_os4 = require("node:os");
+var defaultLimits = () => ({
+  memory: Math.floor((0, import_node_os4.totalmem)() * 0.75),
+  processes: 8192,
+  temporary: Math.floor((0, import_node_os4.totalmem)() * 0.25)
+});
+var mostDisk = 32 * 2 ** 30;
+var mostFiles2 = 2e6;
+var defaultLog = 64 << 20;
+function taskLimits(state, machine, own3 = {}) {
+  const { memory: memory3, processes, temporary: temporary2 } = defaultLimits();
+  return {
+    memory: own3.memory ?? machine.memory ?? memory3,
+    processes: own3.processes ?? machine.processes ?? processes,
+    temporary: own3.temporary ?? machine.temporary ?? temporary2,
+    disk: own3.disk ?? machine.disk ?? defaultDisk(state),
+    files: mostFiles2,
+    log: own3.log ?? machine.log ?? defaultLog
+  };
+}
+function defaultDisk(state) {
+  try {
+    const { bavail, bsize } = (0, import_node_fs30.statfsSync)(state);
+    return Math.min(mostDisk, Math.floor(bavail * bsize / 2));
+  } catch {
+    return mostDisk;
+  }
+}
+function countsProcesses(kernel = (0, import_node_os4.release)()) {
+  const [major = 0, minor = 0] = kernel.split(".").map(Number);
+  return major > 6 || major === 6 && minor >= 14;
+}
+
+// ts-src/sandbox/subordinate-ids.ts
+var parse6 = (text8) => text8.split("\n").flatMap((line2) => {
+  const m = /^([^:]+):(\d+):(\d+)$/.exec(line2.trim());
+  return m ? [{ owner: m[1] ?? "", first: Number(m[2]), count: Number(m[3]) }] : [];
+});
+var overlap = (a, b) => a.first < b.first + b.count && b.first < a.first + a.count;
+var needed = 65536;
+function idProblem(file3, text8, user2, users2) {
+  const all = parse6(text8);
+  const mine = (r) => r.owner === user2.name || r.owner === String(user2.id);
+  const own3 = all.filter(mine);
+  const free = Math.max(1e5, ...all.map((r) => r.first + r.count));
+  if (!own3.some((r) => r.count >= needed))
+    return { what: `${user2.name} has no ${needed} subordinate ids in ${file3}`, free };
+  for (const range of own3) {
+    const other = all.find((r) => !mine(r) && overlap(r, range));
+    if (other) return { what: `${user2.name} and ${other.owner} have the same subordinate ids in ${file3}`, free };
+    const real = users2.split("\n").find((line2) => {
+      const [name6, , id] = line2.split(":");
+      return id && name6 !== user2.name && Number(id) >= range.first && Number(id) < range.first + range.count;
+    });
+    if (real)
+      return { what: `the subordinate ids of ${user2.name} in ${file3} hold the user ${real.split(":")[0]}`, free };
+  }
+  return void 0;
+}
+
+// ts-src/sandbox/doctor.ts
+var always = [
+  { command: "git", package: "git", why: "fetches sources" },
+  { command: "mmdebstrap", package: "mmdebstrap", why: "makes the base systems" },
+  { command: "dpkg-deb", package: "dpkg", why: "unpacks packages" },
+  { command: "xz", package: "xz-utils", why: "packs the indices of the apt repository" },
+  { command: "gpg", package: "gnupg", why: "signs it" },
+  { command: "gpgv", package: "gpgv", why: "checks the signatures of underlays" },
+  { command: "flock", package: "util-linux", why: "locks" },
+  { command: "unshare", package: "util-linux", why: "makes hermetic roots" },
+  { command: "setpriv", package: "util-linux", why: "makes hermetic roots" },
+  { command: "mount", package: "mount", why: "makes hermetic roots" },
+  { command: "ip", package: "iproute2", why: "gives tests a loopback network" }
+];
+var toolsFor = (driver, plain5) => [
+  ...always,
+  ...driver === "docker" ? [{ command: "docker", package: "docker.io", why: "runs builds with --driver docker" }] : [],
+  ...plain5 || driver === "unshare" ? [{ command: "newuidmap", package: "uidmap", why: "maps ids of user namespaces" }] : []
+];
+var keyrings2 = {
+  debian: { file: keyrings.debian, package: "debian-archive-keyring" },
+  ubuntu: { file: keyrings.ubuntu, package: "ubuntu-keyring" }
+};
+var inPath = (command2) => [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((d) => d && (0, import_node_fs31.existsSync)((0, import_node_path42.join)(d, command2)));
+var appArmorProfile = "abi <abi/4.0>,\\ninclude <tunables/global>\\nprofile slipway-unshare /usr/bin/unshare flags=(unconfined) {\\n  userns,\\n}\\n";
+function dockerPackages(known3) {
+  return known3("docker-cli") ? ["docker.io", "docker-cli"] : ["docker.io"];
+}
+async function installable(...names5) {
+  const policy2 = await run("apt-cache", ["policy", ...names5]);
+  return new Set(
+    [...policy2.stdout.matchAll(/^(\S+):\n.*\n {2}Candidate: (?!\(none\))/gm)].flatMap(([, name6]) => name6 ?? [])
+  );
+}
+async function clientPackage() {
+  const known3 = await installable("docker-cli");
+  return dockerPackages((name6) => known3.has(name6)).join(" ");
+}
+async function keyringFix(ring, knownOf = installable) {
+  const known3 = await knownOf(ring.package, "mmdebstrap");
+  if (known3.has(ring.package) || !known3.has("mmdebstrap")) return { package: ring.package };
+  return { fix: `this system has no package of it: copy ${ring.file} from a machine that has ${ring.package}` };
+}
+var roomNeeded = 10 * 2 ** 30;
+var roomFindings = (at3, room) => room >= roomNeeded ? [] : [
+  {
+    what: `${at3} has ${sizeText(room)} of room; a base system with its layers and a build take ${sizeText(roomNeeded)}`,
+    fix: "slipway clean, or --state on another disk"
+  }
+];
+function describeMachine(state) {
+  const limits2 = defaultLimits();
+  let at3 = state;
+  while (!(0, import_node_fs31.existsSync)(at3) && (0, import_node_path42.dirname)(at3) !== at3) at3 = (0, import_node_path42.dirname)(at3);
+  const groups = controlGroups();
+  const counted = groups.some((h) => h.controllers.includes("memory")) ? `counted by control groups (version ${groups[0]?.version ?? 1})` : "for each process (this machine gives slipway no control group of memory)";
+  const counting = groups.some((h) => h.controllers.includes("pids")) || countsProcesses();
+  const processes = counting ? `${limits2.processes} processes` : "processes are not limited (Linux before 6.14, no control group)";
+  const lines2 = [
+    `limits of a task: ${sizeText(limits2.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits2.temporary)} in /tmp; ${sizeText(defaultDisk(at3))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`
+  ];
+  const findings = [];
+  try {
+    const { bavail, bsize } = (0, import_node_fs31.statfsSync)(at3);
+    const room = bavail * bsize;
+    lines2.push(`room in ${at3}: ${sizeText(room)}`);
+    findings.push(...roomFindings(at3, room));
+  } catch {
+  }
+  return { lines: lines2, findings };
+}
+async function namespaceFindings(setting, refused5) {
+  const findings = [];
+  if (setting("apparmor_restrict_unprivileged_userns")?.trim() === "1" && await refused5() !== void 0)
+    findings.push({
+      what: "AppArmor keeps plain users from making user namespaces (Ubuntu 24.04 does)",
+      fix: `printf '${appArmorProfile}' | sudo tee /etc/apparmor.d/slipway-unshare >/dev/null && sudo apparmor_parser -r /etc/apparmor.d/slipway-unshare`
+    });
+  if (setting("unprivileged_userns_clone")?.trim() === "0")
+    findings.push({
+      what: "plain users may not make user namespaces",
+      fix: "echo kernel.unprivileged_userns_clone=1 | sudo tee /etc/sysctl.d/60-slipway.conf && sudo sysctl --system"
+    });
+  return findings;
+}
+async function examine(driver, systems) {
+  const findings = [];
+  const plain5 = process.getuid?.() !== 0;
+  for (const t of toolsFor(driver, plain5))
+    if (!inPath(t.command))
+      findings.push({
+        what: `${t.command} (${t.why}) is not installed`,
+        package: t.command === "docker" ? await clientPackage() : t.package
+      });
+  for (const os of new Set(systems)) {
+    const ring = keyrings2[os];
+    if (!(0, import_node_fs31.existsSync)(ring.file))
+      findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...await keyringFix(ring) });
+  }
+  if (plain5 && driver === "unshare") {
+    const { username: name6, uid: id } = (0, import_node_os5.userInfo)();
+    const user2 = { name: name6, id };
+    const users2 = readIf("/etc/passwd") ?? "";
+    const problems = ["/etc/subuid", "/etc/subgid"].flatMap((f) => idProblem(f, readIf(f) ?? "", user2, users2) ?? []);
+    if (problems[0]) {
+      const first3 = Math.max(...problems.map((p) => p.free ?? 0));
+      const range = `${first3}-${first3 + 65535}`;
+      const taken3 = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
+      findings.push({
+        what: problems.map((p) => p.what).join("; "),
+        fix: `${taken3 ? `remove the line of ${user2.name} from /etc/subuid and /etc/subgid, then ` : ""}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user2.name}`
+      });
+    }
+    findings.push(...await namespaceFindings((name7) => readIf(`/proc/sys/kernel/${name7}`), refusedNamespaces));
+  }
+  if (!findings.length && driver === "docker" && (await run("docker", ["info"])).code !== 0)
+    findings.push({
+      what: "the docker daemon does not answer",
+      fix: `${plain5 ? "sudo " : ""}systemctl start docker${plain5 ? `; sudo usermod -aG docker ${(0, import_node_os5.userInfo)().username}` : ""}`
+    });
+  const refused5 = !findings.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused5)
+    findings.push({
+      what: `plain users can't make user namespaces here: ${refused5}`,
+      fix: "run as root, or outside of the chroot or container that this is"
+    });
+  if (!findings.length && driver === "unshare") {
+    const user2 = plain5 ? ["--user", "--map-auto", "--map-root-user"] : [];
+    const tried3 = await run("unshare", [
+      ...user2,
+      "--mount",
+      "--propagation",
+      "unchanged",
+      "--pid",
+      "--fork",
+      "--net",
+      "sh",
+      "-c",
+      "d=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r",
+      "sh",
+      plain5 ? ",userxattr" : ""
+    ]);
+    if (tried3.code !== 0)
+      findings.push({
+        what: `this machine does not let roots be made: ${reasonOf(tried3)}`,
+        fix: "in a container it needs --privileged (or CAP_SYS_ADMIN); else use --driver docker"
+      });
+  }
+  return findings;
+}
+async function refusedNamespaces() {
+  const tried3 = await run("unshare", ["--user", "--map-root-user", "true"]);
+  return tried3.code === 0 ? void 0 : reasonOf(tried3);
+}
+async function missingTools(driver, plan2) {
+  const plain5 = process.getuid?.() !== 0;
+  const lacking2 = toolsFor(driver, plain5).filter((t) => !inPath(t.command));
+  const systems = plan2.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const rings = [...new Set(systems)].map((os) => keyrings2[os]).filter((ring) => !(0, import_node_fs31.existsSync)(ring.file));
+  const names5 = [...new Set([...lacking2, ...rings].map((t) => t.package))].sort();
+  const refused5 = !names5.length && plain5 && driver === "unshare" ? await refusedNamespaces() : void 0;
+  if (refused5)
+    return [
+      error("roots-refused", `plain users can't make user namespaces here: ${refused5}`, {
+        hint: "run `slipway doctor` for details"
+      })
+    ];
+  return names5.length ? [await lacksPackages(names5, rings)] : [];
+}
+var diskTools = [
+  { command: "sfdisk", package: "fdisk" },
+  { command: "mke2fs", package: "e2fsprogs" },
+  { command: "mkfs.vfat", package: "dosfstools" },
+  { command: "mcopy", package: "mtools" },
+  { command: "qemu-img", package: "qemu-utils" },
+  { command: "zstd", package: "zstd" }
+];
+var imageTools = {
+  docker: [],
+  rootfs: [{ command: "zstd", package: "zstd" }],
+  disk: diskTools,
+  ami: diskTools,
+  lxd: [
+    { command: "mksquashfs", package: "squashfs-tools" },
+    { command: "xz", package: "xz-utils" }
+  ]
+};
+async function missingImageTools(kinds4) {
+  const tools2 = [...toolsFor("unshare", process.getuid?.() !== 0), ...kinds4.flatMap((kind) => imageTools[kind])];
+  const lacking2 = tools2.filter((t) => !inPath(t.command));
+  const names5 = [...new Set(lacking2.map((t) => t.package))].sort();
+  return names5.length ? [await lacksPackages(names5, [])] : [];
+}
+async function lacksPackages(names5, rings) {
+  const fixes = await Promise.all(rings.map((ring) => keyringFix(ring)));
+  const packages = names5.filter((name6) => !rings.some((ring, i) => ring.package === name6 && fixes[i]?.fix));
+  const hints = [
+    ...packages.length ? [`${process.getuid?.() === 0 ? "" : "sudo "}apt-get install -y ${packages.join(" ")}`] : [],
+    ...fixes.flatMap((f) => f.fix ?? [])
+  ];
+  const hint = `${hints.join("; ")}    (see slipway doctor)`;
+  return error("tool-missing", `this machine lacks ${names5.join(", ")}`, { hint });
+}
+
+// ts-src/sandbox/scratch.ts
+var import_node_crypto6 = require("node:crypto");
+var import_node_fs32 = require("node:fs");
+var import_node_path43 = require("node:path");
+init_files();
+init_process();
+var session;
+var locks = [];
+var rootFolders = ["archives", "layers", "images", "objects", "unpacked"];
+var useLock = (state) => (0, import_node_path43.join)(state, "use.lock");
+async function openScratch(state, driver, say) {
+  const all = privateFolder((0, import_node_path43.join)(state, "work"));
+  for (const part of rootFolders) if (exists((0, import_node_path43.join)(state, part))) privateFolder((0, import_node_path43.join)(state, part));
+  const waiting2 = () => say?.(`waiting for a clean-up of ${state}`);
+  locks = [await shareMutex(useLock(state), waiting2)];
+  for (const name7 of (0, import_node_fs32.readdirSync)(all)) {
+    if (name7.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path43.join)(all, `${name7}.lock`), "true"]);
+    if (free.code !== 0) continue;
+    await driver.removeContainers?.(name7);
+    await driver.remove((0, import_node_path43.join)(all, name7));
+    (0, import_node_fs32.rmSync)((0, import_node_path43.join)(all, `${name7}.lock`), { force: true });
+  }
+  const name6 = `${process.pid}-${(0, import_node_crypto6.randomBytes)(8).toString("hex")}`;
+  locks.push(await holdMutex((0, import_node_path43.join)(all, `${name6}.lock`)));
+  session = (0, import_node_path43.join)(all, name6);
+  makeFolder(session);
+}
+var currentRun = () => session && (0, import_node_path43.basename)(session);
+function newScratch(state) {
+  const folder2 = (0, import_node_path43.join)(session ?? (0, import_node_path43.join)(state, "work", `single-${process.pid}`), (0, import_node_crypto6.randomBytes)(6).toString("hex"));
+  makeFolder(folder2);
+  return folder2;
+}
+async function closeScratch(driver) {
+  if (!session) return;
+  try {
+    (0, import_node_fs32.rmdirSync)(session);
+  } catch {
+    await driver.remove(session);
+  }
+  (0, import_node_fs32.rmSync)(`${session}.lock`, { force: true });
+  session = void 0;
+  await Promise.all(locks.map((release2) => release2()));
+  locks = [];
+}
+
+// ts-src/engine/build/source-package.ts
+var import_node_fs37 = require("node:fs");
+var import_node_path48 = require("node:path");
+init_files();
+init_process();
+init_digest();
+init_names();
+
+// ts-src/render/dsc.ts
+var copied = ["Maintainer", "Homepage", "Standards-Version", "Build-Depends"];
+function renderDsc({ source: source3, binary, version: version3, control: control2, archive }) {
+  const [paragraph = ""] = control2.split("\n\n");
+  const fields = copied.flatMap((name6) => {
+    const found2 = new RegExp(`^${name6}: .*(?:
+ .*)*`, "m").exec(paragraph);
+    return found2 ? [found2[0]] : [];
+  });
+  return [
+    "Format: 3.0 (native)",
+    `Source: ${source3}`,
+    `Binary: ${binary}`,
+    "Architecture: any",
+    `Version: ${version3}`,
+    ...fields,
+    `Package-List:
+ ${binary} deb misc optional arch=any`,
+    `Checksums-Sha256:
+ ${archive.sha256} ${archive.size} ${archive.name}`,
+    `Files:
+ ${archive.md5} ${archive.size} ${archive.name}`,
+    ""
+  ].join("\n");
+}
+var sourceRules = `#!/usr/bin/make -f
+# Slipway built this package: with debian/ at /slipway and this folder below /build it ran
+#   sh -e /slipway/slipway.sh build; sh -e /slipway/slipway.sh stage
+# and then, in another root, sh -e /slipway/pack.sh. The patches of debian/patches are applied already.
+build build-arch build-indep binary binary-arch binary-indep:
+	@echo 'see the first lines of debian/rules'; exit 1
+clean:
+.PHONY: build build-arch build-indep binary binary-arch binary-indep clean
+`;
+
+// ts-src/engine/build/outcome.ts
+var made = (value2) => ({ state: "made", value: value2 });
+var failed = (reason) => ({ state: "failed", reason });
+var lost = (packages) => ({ state: "lost", packages });
+
+// ts-src/engine/build/packaging.ts
+var import_node_fs34 = require("node:fs");
+var import_node_path45 = require("node:path");
+init_files();
+
+// ts-src/io/bounded.ts
+var import_node_vm = require("node:vm");
+var place = (0, import_node_vm.createContext)({ work: void 0 });
+var script = new import_node_vm.Script("work()");
+var longest3 = 120;
+var Patience = class {
+  constructor(seconds = longest3) {
+    this.seconds = seconds;
+    this.left = seconds * 1e3;
+  }
+  left;
+  /**
+   * Runs synchronous work. Throws a LeftBehindError when the budget is used up. `what`: name of the input for messages.
+   */
+  spend(what, work2) {
+    const before2 = place.work;
+    const begun = performance.now();
+    place.work = work2;
+    try {
+      return script.runInContext(place, { timeout: Math.max(1, Math.ceil(this.left)) });
+    } catch (e) {
+      if (!isTimeUp(e)) throw e;
+      throw new LeftBehindError(`${what} takes longer than ${this.seconds} seconds to read`);
+    } finally {
+      place.work = before2;
+      this.left -= performance.now() - begun;
+    }
+  }
+};
+var isTimeUp = (e) => typeof e === "object" && e !== null && "code" in e && e.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
+var withinTime = (what, work2) => new Patience().spend(what, work2);
+
+// ts-src/engine/build/packaging.ts
+init_diagnostics();
+init_names();
+init_maps();
+
+// ts-src/inspect/notices.ts
+var import_node_fs33 = require("node:fs");
+var import_node_path44 = require("node:path");
+var mostFiles3 = 3e3;
+var mostNotices = 60;
+var beginning2 = 3e3;
+var named3 = /^(?:LICEN[CS]E|COPYING|COPYRIGHT|NOTICE)/i;
+var source = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|py|cmake|java|rs|go|sh|msg|srv|action|idl|in)$|^CMakeLists\.txt$/;
+var notice = /(?:copyright|\(c\)|\u00a9)[\s:]{0,20}(?:\(c\)|\u00a9)?[\s:]{0,20}((?:(?:19|20)\d\d(?:\s*[-\u2013,]\s*)?)+)[\s,.:]+(?:by\s+)?([^\n*<>|{}]{2,120})/gi;
+function copyrightNotices(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const path2 of filesToRead(root)) {
+    if (found2.size >= mostNotices) break;
+    let text8;
+    try {
+      text8 = readStart((0, import_node_path44.join)(root, path2), beginning2);
+    } catch {
+      continue;
+    }
+    for (const [, years = "", rest2 = ""] of text8.matchAll(notice)) {
+      const holder2 = holderOf(rest2);
+      if (holder2 === void 0 || found2.size >= mostNotices) continue;
+      const all = found2.get(holder2) ?? /* @__PURE__ */ new Set();
+      for (const span of spansOf(years)) all.add(span);
+      found2.set(holder2, all);
+    }
+  }
+  return [...found2].sort(([a], [b]) => a < b ? -1 : 1).map(([holder2, years]) => `${[...years].sort().slice(0, 20).join(", ")} ${holder2}`);
+}
+var spansOf = (years) => years.split(",").map((y) => y.replace(/\s+/g, "").replace("\u2013", "-").replace(/-$/, "")).filter((y) => /^\d{4}(?:-\d{4})?$/.test(y));
+function holderOf(text8) {
+  const holder2 = text8.replace(/\s*(?:all rights reserved.*|\(?https?:.*|#.*|\/\/.*|--.*)$/i, "").replace(/[\0-\x1f\x7f]+/g, " ").replace(/^[\s,.;:"'(-]+|[\s,;:"'*(-]+$/g, "").replace(/\s+/g, " ").replace(/(?<!\b(?:inc|ltd|corp|co|jr|e\.v))\.$/i, "");
+  if (!new RegExp("\\p{L}{2}", "u").test(holder2) || holder2.length > 100 || /\[|\]|\$|@\w*@|yyyy|name of copyright/i.test(holder2))
+    return void 0;
+  return holder2;
+}
+function filesToRead(root) {
+  const first3 = [];
+  const others2 = [];
+  const folders2 = [""];
+  for (let at3 = 0; at3 < folders2.length && others2.length < mostFiles3; at3++) {
+    const folder2 = folders2[at3] ?? "";
+    let entries2;
+    try {
+      entries2 = (0, import_node_fs33.readdirSync)((0, import_node_path44.join)(root, folder2), { withFileTypes: true });
+    } catch {
+      continue;
+    }
+    for (const entry2 of entries2.sort((a, b) => a.name < b.name ? -1 : 1)) {
+      const path2 = folder2 ? `${folder2}/${entry2.name}` : entry2.name;
+      if (entry2.isDirectory() && !entry2.name.startsWith(".")) folders2.push(path2);
+      else if (!entry2.isFile()) continue;
+      else if (named3.test(entry2.name)) first3.push(path2);
+      else if (source.test(entry2.name)) others2.push(path2);
+    }
+  }
+  return [...first3, ...others2].slice(0, mostFiles3);
+}
+
+// resources/templates/changelog.mustache
+var changelog_default = "{{source}} ({{version}}) {{release}}; urgency=medium\n\n{{#lines}}\n  {{.}}\n{{/lines}}\n\n -- {{maintainer}}  {{date}}\n";
+
+// resources/templates/control.mustache
+var control_default = "Source: {{source}}\nSection: misc\nPriority: optional\nMaintainer: {{maintainer}}\nBuild-Depends: debhelper-compat (= 13){{#buildDepends}},\n {{.}}{{/buildDepends}}\nStandards-Version: 4.6.2\nRules-Requires-Root: no\n{{#homepage}}\nHomepage: {{homepage}}\n{{/homepage}}\n\nPackage: {{package}}\nArchitecture: any\nDescription: {{summary}}\n";
+
+// resources/templates/copyright.mustache
+var copyright_default = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\n{{#url}}\nSource: {{url}}\n{{/url}}\n{{#guessed}}\nComment: {{line}}\n{{/guessed}}\n\nFiles: *\nCopyright: {{first}}\n{{#others}}\n           {{.}}\n{{/others}}\nLicense: {{license}}\n{{#licenses}}\n\nLicense: {{short}}\n{{#lines}}\n {{.}}\n{{/lines}}\n{{/licenses}}\n";
+
+// resources/templates/environment.mustache
+var environment_default = '# Parameters of slipway.sh for this package, quoted for sh.\nname={{name}}\npackage={{package}}\nprefix={{prefix}}\nunderlays={{underlays}}\nsource_date_epoch={{epoch}}\nwith_options() { "$@" {{cmakeArgs}}; }\n{{#environment}}\nexport {{.}}\n{{/environment}}\n';
+
+// resources/templates/pack.mustache
+var pack_default = "# Parameters of pack.sh for this package, quoted for sh.\nname={{name}}\npackage={{package}}\nupstream_version={{upstream}}\nprefix={{prefix}}\nunderlays={{underlays}}\nexternal_libraries={{externalLibraries}}\nsource_date_epoch={{epoch}}\n";
+
+// resources/templates/pack.sh
+var pack_default2 = `# Packs what a build left in /build/tree: sh -e /slipway/pack.sh, in /build, in a root where no code of the package ran.
+# The tree is data: nothing of it is executed or sourced. Leaves in /build/out:
+#   package.deb, debug.deb   data as it is published; the control part is replaced afterwards
+#   shlibdeps                \`shlibs:Depends=...\`, what the system's libraries need
+#   linked                   Debian packages of the prefix whose libraries are linked, one a line
+#   shlibs, md5sums          members of the control part
+#   build-ids                of the debug symbols
+set -e
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+. /slipway/pack.env
+export SOURCE_DATE_EPOCH=$source_date_epoch DEB_RULES_REQUIRES_ROOT=no
+jobs=\${SLIPWAY_JOBS:-1}
+tree=/build/tree
+out=/build/out
+debug=/build/debug
+mkdir -p "$out" "$debug" "$HOME"
+ln -sfn /slipway debian
+
+# Byte code of sources is no part of a package: Python makes it where they are installed. Byte code alone is a module.
+find "$tree" -path '*/__pycache__/*.pyc' -delete
+find "$tree" -name '*.pyc' -exec sh -c 'for f; do if [ -e "\${f%c}" ]; then rm "$f"; fi; done' sh {} +
+find "$tree" -depth -name __pycache__ -type d -empty -delete
+
+# System files in the plan: from the recipe, or from the installed files.
+while read -r from what target; do
+  case $from in
+    recipe) install -D -m 644 "/slipway/$what" "$tree$target" ;;
+    installed)
+      if [ -L "$tree$prefix/$what" ] || [ ! -f "$tree$prefix/$what" ]; then
+        echo "slipway: error: the build installed no file $what, which is to be $target" >&2
+        exit 1
+      fi
+      install -D -m 644 "$tree$prefix/$what" "$tree$target"
+      ;;
+    link)
+      mkdir -p "$tree\${target%/*}"
+      ln -s "$what" "$tree$target"
+      ;;
+  esac
+done < /slipway/system-files
+
+documents=$tree/usr/share/doc/$package
+mkdir -p "$documents"
+install -m 644 /slipway/copyright "$documents/copyright"
+gzip -9nc /slipway/changelog > "$documents/changelog.Debian.gz"
+if [ -f /slipway/upstream-changelog ]; then gzip -9nc /slipway/upstream-changelog > "$documents/changelog.gz"; fi
+chmod -R u+rwX,go+rX,go-w "$tree"
+# Programs are executable in the folders for programs; data is not (like dh_fixperms).
+for folder in "$tree$prefix/bin" "$tree$prefix/lib/$name"; do
+  if [ -d "$folder" ]; then
+    find "$folder" -maxdepth 1 -type f ! -perm -111 -exec sh -c '
+      for f; do if [ "$(head -c 2 "$f" | tr -d "\\000")" = "#!" ]; then chmod 755 "$f"; fi; done' sh {} +
+  fi
+done
+find "$tree" -type f -perm /111 \\( -name '*.h' -o -name '*.hpp' -o -name '*.hxx' -o -name '*.cmake' -o -name '*.pc' \\
+  -o -name '*.xml' -o -name '*.msg' -o -name '*.srv' -o -name '*.action' -o -name '*.idl' -o -name '*.y*ml' \\
+  -o -name '*.txt' -o -name '*.md' -o -name '*.rst' -o -name '*.png' -o -name '*.svg' -o -name '*.jpg' \\
+  -o -name '*.dae' -o -name '*.stl' -o -name '*.STL' -o -name '*.obj' \\) -exec chmod a-x {} +
+
+# Programs, libraries and archives of object files.
+find "$tree" -type f \\( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \\) -exec sh -c '
+  for f; do
+    case $(head -c 7 "$f" | tr -d "\\000\\001\\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
+  done' sh {} + | LC_ALL=C sort > "$out/elf"
+: > "$out/linked"
+: > "$out/shlibs"
+: > "$out/shlibdeps"
+: > "$out/build-ids"
+
+# By what file(1) says of a file: its class, byte order and processor. Files of another processor, such as the libraries
+# that a vendor ships for each one and firmware, are data: neither stripped nor asked for what they need.
+cat > /build/processor.sh <<'PROCESSOR'
+processor() {
+  class=\${1#ELF } processor=\${1#*, }
+  class=\${class%"\${class#* * }"} processor=$class\${processor%%,*}
+}
+PROCESSOR
+. /build/processor.sh
+processor "$(file --brief --dereference /bin/sh)"
+export NATIVE="$processor"
+
+# sh -e strip.sh KIND FILE: debug symbols go into a file by build-id; programs and libraries that the loader of this
+# system reads go into /build/found.
+cat > /build/strip.sh <<'STRIP'
+kind=$1 file=$2
+unreadable() {
+  echo "slipway: warning: \${file#/build/tree} is no program or library that objdump can read: packed unchanged" >&2
+  exit 0
+}
+case $file in
+  */lib*.a)
+    strip --strip-debug --remove-section=.comment --remove-section=.note --enable-deterministic-archives \\
+      -R '.gnu.lto_*' -R '.gnu.debuglto_*' -N __gnu_lto_slim -N __gnu_lto_v1 "$file" || unreadable
+    exit
+    ;;
+  *.a|*.o) exit ;;
+esac
+case $kind in *ELF*executable*|*ELF*"shared object"*) ;; *) exit ;; esac
+. /build/processor.sh
+processor "$kind"
+if [ "$processor" != "$NATIVE" ]; then exit; fi
+# Some programs have data appended to their file, as AppImages do. objcopy would drop it.
+followed() {
+  set -- $(readelf --file-header "$1" 2> /dev/null |
+    sed -nE 's/^ *(Start|Size|Number) of section headers: *([0-9]+).*/\\2/p') \\
+    "$(stat --format=%s "$1")"
+  [ "$#" -ne 4 ] || [ "$4" -gt $(($1 + $2 * $3)) ]
+}
+unchanged=
+case $kind in
+  *executable*"not stripped"*) if followed "$file"; then unchanged=yes; fi ;;
+  *"not stripped"*) ;;
+  *) unchanged=yes ;;
+esac
+how=--strip-unneeded
+if [ -x "$file" ]; then how=--strip-all; fi
+id=
+case $kind in
+  *"BuildID[sha1]="*)
+    id=\${kind#*"BuildID[sha1]="}
+    id=\${id%%[!0-9a-f]*}
+    ;;
+esac
+if [ -n "$unchanged" ]; then
+  objdump --private-headers "$file" > /dev/null 2>&1 || unreadable
+elif [ "\${#id}" -lt 8 ]; then
+  objcopy "$how" -R .comment -R .note "$file" || unreadable
+else
+  rest=\${id#??}
+  kept=/build/debug/usr/lib/debug/.build-id/\${id%"$rest"}/$rest.debug
+  if [ ! -e "$kept" ]; then
+    mkdir -p "\${kept%/*}"
+    objcopy --only-keep-debug --compress-debug-sections "$file" "$kept.$$" || unreadable
+    chmod 644 "$kept.$$"
+    mv "$kept.$$" "$kept"
+  fi
+  objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file" || unreadable
+  echo "$id" >> /build/out/build-ids
+fi
+echo "$file" >> /build/found
+STRIP
+
+if [ -s "$out/elf" ]; then
+  : > /build/found
+  file --brief -e apptype -e ascii -e encoding -e cdf -e compress -e tar --files-from "$out/elf" > /build/kinds
+  paste -d '\\n' /build/kinds "$out/elf" | tr '\\n' '\\0' | xargs -0 -n 2 -P "$jobs" sh -e /build/strip.sh
+  LC_ALL=C sort /build/found > /build/loaded
+  grep -E '\\.so\\.[^/]*$' /build/loaded | tr '\\n' '\\0' | xargs -0r -n 1 readelf -d 2>/dev/null |
+    sed -nE "s/.*\\(SONAME\\).*\\[([A-Za-z0-9_.+-]+)\\.so\\.([A-Za-z0-9_.+-]+)\\]/\\1 \\2 $package (>= $upstream_version)/p" | sort -u > "$out/shlibs"
+
+fi
+
+# Whether package_settings says that a library comes from outside of any package.
+external() {
+  set -f
+  for pattern in $external_libraries; do
+    case $1 in $pattern) set +f; return 0 ;; esac
+  done
+  set +f
+  return 1
+}
+
+# Finds the packages that the package's programs and libraries need; writes shlibdeps and linked.
+resolve() {
+  libraries=
+  case $(dpkg --print-architecture) in
+    amd64) triplet=x86_64-linux-gnu ;;
+    arm64) triplet=aarch64-linux-gnu ;;
+    *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH) ;;
+  esac
+  for p in $prefix $underlays; do
+    for l in "$p/lib" "$p/lib/$triplet" "$p"/opt/*/lib "$tree$p"/opt/*/lib; do
+      l=\${l#"$tree"}
+      if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
+    done
+  done
+  # dpkg-shlibdeps only warns if a library without a version in its name is missing, and apt would install a program
+  # that can't start. If the root has a file of that name, a search path of the package may lead to it.
+  shlibdeps() { tr '\\n' '\\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }
+  status=0
+  shlibdeps $libraries > "$out/shlibdeps" 2> /build/shlibdeps.log || status=$?
+  cat /build/shlibdeps.log >&2
+  sed -nE 's/.*cannot find library ([^ ]+) needed by ([^ ]+).*/\\1 \\2/p' /build/shlibdeps.log | sort -u > /build/unfound
+  elsewhere=
+  while read -r library file; do
+    if external "$library"; then
+      # dpkg-shlibdeps needs a file of that name.
+      mkdir -p /build/external
+      gcc -shared -nostdlib -Wl,-soname,"$library" -o "/build/external/$library" -x c /dev/null
+      elsewhere="$elsewhere -l/build/external"
+      continue
+    fi
+    found=$(find "$tree" "$prefix" $underlays /usr/lib -name "$library" -print -quit 2> /dev/null || :)
+    if [ -z "$found" ]; then
+      echo "slipway: error: \${file#"$tree"} needs the library $library, which is in no declared dependency" >&2
+      exit 1
+    fi
+    elsewhere="$elsewhere -l\${found%/*}"
+  done < /build/unfound
+  if [ "$status" -ne 0 ]; then shlibdeps $libraries $elsewhere > "$out/shlibdeps"; fi
+  needed=$(tr '\\n' '\\0' < /build/loaded | xargs -0 readelf -d 2>/dev/null |
+    sed -n 's/.*(NEEDED).*\\[\\(.*\\)\\]/\\1/p' | sort -u)
+  own=
+  for n in $needed; do
+    for l in "$prefix/lib" "$prefix/lib/$triplet"; do if [ -e "$l/$n" ]; then own="$own $l/$n"; fi; done
+  done
+  # Most libraries have no version in their soname; shlibs files can't describe those.
+  if [ -n "$own" ]; then
+    dpkg-query -S $own 2>/dev/null | sed 's/:.*//' | sort -u | grep -vx "$package" > "$out/linked" || :
+  fi
+}
+# dpkg-shlibdeps only reads the tree, so it runs while the tree is packed. It recognizes a package by its DEBIAN folder.
+resolving=
+if [ -s /build/loaded ]; then
+  mkdir -p "$tree/DEBIAN"
+  resolve > /build/resolve.log 2>&1 &
+  resolving=$!
+fi
+
+# pack FOLDER NAME FILE
+pack() {
+  mkdir -p "$1/DEBIAN"
+  printf 'Package: %s\\nVersion: 0\\nArchitecture: all\\nMaintainer: a <a@b>\\nDescription: d\\n' "$2" > "$1/DEBIAN/control"
+  (cd "$1" && find . -path ./DEBIAN -prune -o -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0r md5sum --) > "$3.md5sums"
+  # dpkg-deb only lowers times to that of the build. Copied files may have older times, which are not reproducible.
+  find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+  dpkg-deb --root-owner-group -Z"\${SLIPWAY_COMPRESSION:-xz}" -z"\${SLIPWAY_COMPRESSION_LEVEL:-1}" --build "$1" "$3" > /dev/null
+}
+pack "$tree" "$package" "$out/package.deb"
+if [ -d "$debug/usr" ]; then
+  mkdir -p "$debug/usr/share/doc"
+  ln -s "$package" "$debug/usr/share/doc/$package-dbgsym"
+  pack "$debug" "$package-dbgsym" "$out/debug.deb"
+fi
+if [ -n "$resolving" ]; then
+  status=0
+  wait "$resolving" || status=$?
+  cat /build/resolve.log >&2
+  if [ "$status" -ne 0 ]; then exit "$status"; fi
+fi
+rm -rf "$tree/DEBIAN" "$debug/DEBIAN"
+`;
+
+// resources/templates/slipway.sh
+var slipway_default = `# Builds, installs and tests one package, in its folder: sh -e /slipway/slipway.sh build|stage|test|shell ...
+# /slipway is read-only. What differs between packages is in /slipway/slipway.env; what differs by build type is in
+# /slipway/build-type.sh: configure_and_compile, install_staged, compile_tests and run_tests. Packing is done elsewhere
+# (pack.sh), in a root where no code of the package ran.
+set -e
+here=$PWD
+stage=/build/stage
+object=$here/../obj
+jobs=\${SLIPWAY_JOBS:-1}
+
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/build/home TZ=UTC
+unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH ROS_PACKAGE_PATH
+. /slipway/slipway.env
+export SOURCE_DATE_EPOCH=$source_date_epoch
+export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
+export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+# Two rules may install one path. CMake would keep the first file if both have times within one second.
+export CMAKE_INSTALL_ALWAYS=1
+# The number of compression threads affects the bytes.
+export DPKG_DEB_THREADS_MAX=1
+export ROS_OS_OVERRIDE=\${ROS_OS_OVERRIDE:-}
+[ -n "$ROS_OS_OVERRIDE" ] || unset ROS_OS_OVERRIDE
+mkdir -p "$HOME"
+
+python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
+python=\${python##*/}
+# Avoids dpkg-architecture, a Perl program that takes half of the time until here.
+case $(dpkg --print-architecture) in
+  amd64) triplet=x86_64-linux-gnu ;;
+  arm64) triplet=aarch64-linux-gnu ;;
+  *) triplet=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch) ;;
+esac
+
+# add VARIABLE PATH: prepends PATH
+add() { eval "export $1=\\"\\$2\\\${$1:+:\\$$1}\\""; }
+
+# Paths of a prefix without setup.sh, and those that its setup.sh leaves out.
+offer() {
+  add PATH "$1/bin"
+  add LD_LIBRARY_PATH "$1/lib/$triplet"
+  add LD_LIBRARY_PATH "$1/lib"
+  add PKG_CONFIG_PATH "$1/share/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/$triplet/pkgconfig"
+  add PKG_CONFIG_PATH "$1/lib/pkgconfig"
+  if [ -n "$python" ]; then
+    add PYTHONPATH "$1/lib/python3/dist-packages"
+    add PYTHONPATH "$1/lib/$python/site-packages"
+  fi
+  add CMAKE_PREFIX_PATH "$1"
+  add AMENT_PREFIX_PATH "$1"
+}
+# ros_environment sets ROS_DISTRO by itself, and its hook speaks up, in the middle of what catkin reads, where it is set to another.
+for p in /usr $underlays "$prefix"; do if [ -d "$p/share/ros_environment" ]; then unset ROS_DISTRO; fi; done
+for underlay in $underlays; do
+  if [ "$underlay" = /usr ]; then export AMENT_PREFIX_PATH=/usr; continue; fi
+  offer "$underlay"
+  if [ -f "$underlay/setup.sh" ]; then set +e; . "$underlay/setup.sh"; set -e; fi
+done
+offer "$prefix"
+set +e
+if [ -f "$prefix/setup.sh" ]; then . "$prefix/setup.sh"; else . /slipway/local_setup.sh; fi
+set -e
+# catkin searches COMPONENTS only in this path, so it must include the system's.
+case ":$CMAKE_PREFIX_PATH:" in *":$prefix:"*) ;; *) add CMAKE_PREFIX_PATH "$prefix" ;; esac
+case ":$CMAKE_PREFIX_PATH:" in *:/usr:*) ;; *) CMAKE_PREFIX_PATH=$CMAKE_PREFIX_PATH:/usr ;; esac
+export CMAKE_PREFIX_PATH
+case ":$AMENT_PREFIX_PATH:" in *":$prefix:"*) ;; *) add AMENT_PREFIX_PATH "$prefix" ;; esac
+cd "$here"
+
+map=/usr/src/$package
+# Installed files must not contain folders of the build. Tests find their sources by __FILE__, so nothing is mapped.
+flags() {
+  eval "$(DEB_BUILD_MAINT_OPTIONS=reproducible=-fixfilepath dpkg-buildflags --export=sh)"
+  if [ "$testing" = OFF ]; then
+    CFLAGS="$CFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+    CXXFLAGS="$CXXFLAGS -ffile-prefix-map=$here=$map -ffile-prefix-map=/build/obj=$map/obj"
+  fi
+  export CFLAGS CXXFLAGS
+}
+
+testing=OFF
+results=$here/../results/current
+test_timeout=\${SLIPWAY_TEST_TIMEOUT:-600}
+compile_tests() { :; }
+. /slipway/build-type.sh
+
+build() {
+  mkdir -p "$object"
+  configure_and_compile
+}
+
+# Libraries of this build come before installed ones of the same names, which were built without tests. No others are
+# added: a test may select one of its own libraries by LD_LIBRARY_PATH.
+offer_built() {
+  own=/build/own-libraries
+  mkdir -p "$own"
+  dpkg -L "$package" 2>/dev/null | sed -n "s|^$prefix/lib/\\($triplet/\\)\\{0,1\\}\\([^/]*\\.so[^/]*\\)\\$|\\2|p" | sort -u |
+    while IFS= read -r name; do
+      file=$(find "$object" -name "$name" ! -type d | sort | head -n 1)
+      if [ -n "$file" ]; then ln -sf "$file" "$own/$name"; fi
+    done
+  add LD_LIBRARY_PATH "$own"
+}
+
+# \`run_tests\` is one run of all tests; its exit code counts if no result file reports a failure.
+run_all_tests() {
+  testing=ON
+  unset DEB_BUILD_OPTIONS
+  flags
+  build
+  compile_tests
+  offer_built
+  export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"
+  echo "== tests"
+  attempt=1
+  while :; do
+    failed=0
+    mkdir -p "$results"
+    run_tests || failed=1
+    if grep -rqsE --include='*.xml' '<(failure|error)\\b|Status="failed"' "$results"; then failed=1; fi
+    echo "$failed" > "$results/exit"
+    mv "$results" "$here/../results/$attempt"
+    if [ "$failed" -eq 0 ] || [ "$attempt" -gt "\${SLIPWAY_TEST_RETRIES:-0}" ]; then break; fi
+    attempt=$((attempt + 1))
+    echo "== tests failed; attempt $attempt"
+  done
+}
+
+stage() {
+  rm -rf "$stage"
+  mkdir -p "$stage"
+  install_staged
+  # Byte code of sources holds paths and times of the build. pack.sh removes it too: its tree may be of anybody.
+  find "$stage" -path '*/__pycache__/*.pyc' -delete
+  find "$stage" -depth -name __pycache__ -type d -empty -delete
+  find "$stage" -name '*.pyc' -exec sh -c 'for f; do if [ -e "\${f%c}" ]; then rm "$f"; fi; done' sh {} +
+  chmod -R u+rwX,go+rX,go-w "$stage"
+}
+
+case $1 in build | stage | shell) flags ;; esac
+# Each step runs in a subshell: its variables do not reach the next step.
+begun=
+for step; do
+  if [ -n "$begun" ]; then echo "== $step"; fi
+  begun=1
+  case $step in
+    build) (build) ;;
+    stage) (stage) ;;
+    test) (run_all_tests) ;;
+    shell)
+      set +e
+      shift
+      if [ $# -gt 0 ]; then exec "$@"; fi
+      echo "sh -e /slipway/slipway.sh build builds it, into $object; exit leaves"
+      exec bash --norc -i
+      ;;
+  esac
+done
+`;
+
+// ts-src/model/build-types/build-type.ts
+var keyTextOf = (type) => JSON.stringify([type.script, String(type.tests.file), String(type.tests.words)]);
+
+// ts-src/render/debian.ts
+init_names();
+
+// ts-src/text/xml.ts
+var unescapeXml = (text8) => text8.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+var withoutTags = (text8, by = " ") => text8.replace(/<!\[CDATA\[|\]\]>/g, "").replace(/<[^<>]*>/g, by);
+
+// ts-src/render/description.ts
+var oneLine = (text8) => text8.replace(/[\0-\x1f\x7f]+/g, " ").replace(/\s+/g, " ").trim();
+var plain2 = (xml) => unescapeXml(withoutTags(xml)).replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ");
+var longestSummary = 78;
+function describePackage(xml, name6, origin2) {
+  const text8 = plain2(xml);
+  const sentence = oneLine(text8).split(/(?<=[.!?])\s/)[0] ?? "";
+  const short4 = withoutArticle(sentence.replace(/\.$/, ""));
+  const whole4 = short4.length <= longestSummary;
+  const summary = whole4 ? short4 : `${short4.slice(0, longestSummary - 3).replace(/\s+\S*$/, "")}...`;
+  const rest2 = whole4 ? afterWords(text8, sentence.split(" ").length) : text8;
+  return { summary: summary || name6, lines: [...paragraphs(`${rest2}
+
+${origin2}`)] };
+}
+var withoutArticle = (text8) => text8.replace(/^(?:an?|the)\s+(?=\S)/i, "");
+function afterWords(text8, count3) {
+  const words6 = new RegExp(`^\\s*(?:\\S+\\s*){${count3}}`).exec(text8)?.[0] ?? text8;
+  return text8.slice(words6.length);
+}
+function paragraphs(text8) {
+  const lines2 = [];
+  for (const paragraph of text8.split(/\n\s*\n/)) {
+    const words6 = oneLine(paragraph);
+    if (!words6) continue;
+    if (lines2.length) lines2.push(".");
+    lines2.push(...wrapped(words6, 76));
+  }
+  return lines2.map((l) => l.startsWith(".") && l !== "." ? ` ${l}` : l);
+}
+function wrapped(text8, width8) {
+  const lines2 = [];
+  let line2 = "";
+  for (const word3 of text8.split(" ").filter(Boolean)) {
+    if (line2 && line2.length + 1 + word3.length > width8) {
+      lines2.push(line2);
+      line2 = word3;
+    } else line2 = line2 ? `${line2} ${word3}` : word3;
+  }
+  return line2 ? [...lines2, line2] : lines2;
+}
+
+// ts-src/render/copyright.ts
+init_template();
+var common2 = [
+  [/^apache(?:license)?,?(?:version)?-?v?2(?:\.0)?$/, "Apache-2.0"],
+  [/^(?:gnu)?gpl-?v?1(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-1"],
+  [/^(?:gnu)?gpl-?v?2(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-2"],
+  [/^(?:gnu)?gpl-?v?3(?:\.0)?(?:\+|-only|-or-later)?$/, "GPL-3"],
+  [/^(?:gnu)?lgpl-?v?2(?:\.0)?(?:\+|-only|-or-later)?$/, "LGPL-2"],
+  [/^(?:gnu)?lgpl-?v?2\.1(?:\+|-only|-or-later)?$/, "LGPL-2.1"],
+  [/^(?:gnu)?lgpl-?v?3(?:\.0)?(?:\+|-only|-or-later)?$/, "LGPL-3"],
+  [/^(?:mozillapubliclicense,?(?:version)?|mpl)-?v?1\.1$/, "MPL-1.1"],
+  [/^(?:mozillapubliclicense,?(?:version)?|mpl)-?v?2(?:\.0)?$/, "MPL-2.0"],
+  [/^cc0(?:-?1\.0)?(?:universal)?$/, "CC0-1.0"]
+];
+function commonLicense(name6) {
+  const text8 = name6.toLowerCase().replace(/\s+|^the\b/g, "");
+  return common2.find(([pattern]) => pattern.test(text8))?.[1];
+}
+var shortName = (name6) => commonLicense(name6) ?? (oneLine(name6).replace(/[^A-Za-z0-9.+-]+/g, "-").replace(/^-+|-+$/g, "") || "unknown");
+function renderCopyright({ manifest, url: url2, notices, year, licenseText }) {
+  const people = [...manifest.authors, ...manifest.maintainers].map((a) => oneLine(a.name)).filter(Boolean);
+  const holders = notices.length ? notices : [...new Set(people)].map((name6) => `${year} ${name6}`);
+  const licenses = [...new Map(manifest.licenses.map((l) => [shortName(l.name), l]))];
+  const own3 = licenses.filter(([, l]) => commonLicense(l.name) === void 0);
+  const paragraphs2 = licenses.map(([short4, license]) => {
+    const shared2 = commonLicense(license.name);
+    if (shared2 !== void 0)
+      return {
+        short: short4,
+        lines: wrapped(
+          `On Debian systems, the full text of this licence is in /usr/share/common-licenses/${shared2}.`,
+          77
+        )
+      };
+    const text8 = own3.length === 1 ? licenseText : void 0;
+    const lines2 = text8?.split("\n").map((l) => l.replace(/[\0-\x08\x0b-\x1f\x7f]/g, " ").trimEnd() || ".");
+    return { short: short4, lines: lines2 ?? [`${oneLine(license.name)}, as package.xml names it.`] };
+  });
+  return renderTemplate(copyright_default, {
+    name: manifest.name,
+    url: url2 === void 0 ? [] : [{ url: url2 }],
+    guessed: notices.length ? false : [{ line: "The sources have no copyright notice; authors and maintainers of package.xml are named." }],
+    first: holders[0] ?? `${year} the authors of ${manifest.name}`,
+    others: holders.slice(1),
+    license: licenses.map(([short4]) => short4).join(" and "),
+    licenses: paragraphs2
+  });
+}
+
+// resources/templates/prefix/local-setup.mustache
+var local_setup_default = '# Adds the files in {{prefix}} to the environment of a shell, without its underlays: for sh, bash and zsh.\n_slipway_prefix=${_slipway_at:-{{prefix}}}\nunset _slipway_at\n_slipway_hooks=\nAMENT_CURRENT_PREFIX=$_slipway_prefix\nCATKIN_ENV_HOOK_WORKSPACE=$_slipway_prefix\n\n# first|last VARIABLE VALUE: adds a value to a list, unless it is there.\n_slipway_add() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  case $2 in \'\' | [0-9]* | *[!A-Za-z0-9_]*) return 0 ;; esac\n  local old\n  eval "old=\\${$2:-}"\n  case ":$old:" in *":$3:"*) return 0 ;; esac\n  if [ -z "$old" ]; then\n    old=$3\n  elif [ "$1" = last ]; then\n    old=$old:$3\n  else\n    old=$3:$old\n  fi\n  eval "export $2=\\"\\$old\\""\n}\n\n# VARIABLE FOLDER...: prepends the existing ones, so that the last one comes first.\n_slipway_folders() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local variable="$1"\n  shift\n  while [ $# -gt 0 ]; do\n    if [ -d "$1" ]; then _slipway_add first "$variable" "$1"; fi\n    shift\n  done\n}\n\n# FILE DEPTH: applies a description of environment variables (.dsv), as ament and colcon write them.\n_slipway_dsv() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  if [ "$2" -gt 8 ]; then return 0; fi\n  local line rest name value\n  while IFS= read -r line || [ -n "$line" ]; do\n    case $line in \'\' | \'#\'*) continue ;; *\';\'*) ;; *) continue ;; esac\n    rest=${line#*;}\n    name=${rest%%;*}\n    case ${line%%;*} in\n      source) _slipway_source "$rest" "$2" ;;\n      set | set-if-unset)\n        value=${rest#*;}\n        case $name in \'\' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac\n        if [ "${line%%;*}" = set-if-unset ] && eval "[ -n \\"\\${$name:-}\\" ]"; then continue; fi\n        if [ -z "$value" ]; then\n          value=$_slipway_prefix\n        elif [ -e "$_slipway_prefix/$value" ]; then\n          value=$_slipway_prefix/$value\n        fi\n        eval "export $name=\\"\\$value\\""\n        ;;\n      prepend-non-duplicate | prepend-non-duplicate-if-exists | append-non-duplicate)\n        rest=${rest#"$name"}\\;\n        while rest=${rest#;} && [ -n "$rest" ]; do\n          value=${rest%%;*}\n          rest=${rest#"$value"}\n          case $value in \'\') value=$_slipway_prefix ;; /*) ;; *) value=$_slipway_prefix/$value ;; esac\n          case ${line%%;*} in\n            append-*) _slipway_add last "$name" "$value" ;;\n            *-if-exists) if [ -e "$value" ]; then _slipway_add first "$name" "$value"; fi ;;\n            *) _slipway_add first "$name" "$value" ;;\n          esac\n        done\n        ;;\n    esac\n  done < "$1"\n}\n\n# PATH DEPTH: a file that a .dsv names. A .dsv beside it replaces it; a script for this shell replaces one for sh.\n_slipway_source() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local base shell=${_slipway_shell:-sh}\n  case $1 in /*) base=${1%.*} ;; *) base=$_slipway_prefix/${1%.*} ;; esac\n  if [ -f "$base.dsv" ]; then\n    _slipway_dsv "$base.dsv" $(($2 + 1))\n  elif [ -f "$base.$shell" ]; then\n    _slipway_hook "$base.$shell"\n  elif [ -f "$base.sh" ]; then\n    _slipway_hook "$base.sh"\n  fi\n}\n\n# FILE: to be sourced below, once, outside of any function.\n_slipway_hook() {\n  case "\n$_slipway_hooks" in *"\n$1\n"*) return 0 ;; esac\n  _slipway_hooks="$_slipway_hooks$1\n"\n}\n\n_slipway_all() {\n  if [ -n "${ZSH_VERSION:-}" ]; then emulate -L sh; fi\n  local p="$_slipway_prefix" shell=${_slipway_shell:-sh} folder file\n  if [ "$p" = /usr ]; then\n{{#ros1}}\n    _slipway_add last ROS_PACKAGE_PATH /usr/share\n{{/ros1}}\n{{#ros2}}\n    _slipway_add last AMENT_PREFIX_PATH /usr\n{{/ros2}}\n    p=\n  else\n    _slipway_folders PATH "$p/bin"\n    _slipway_folders LD_LIBRARY_PATH "$p"/lib/*-linux-* "$p/lib"\n    _slipway_folders PKG_CONFIG_PATH "$p/share/pkgconfig" "$p"/lib/*-linux-*/pkgconfig "$p/lib/pkgconfig"\n    _slipway_folders PYTHONPATH "$p"/local/lib/python3*/dist-packages "$p"/lib/python3*/dist-packages \\\n      "$p"/lib/python3*/site-packages\n    _slipway_add first CMAKE_PREFIX_PATH "$p"\n{{#ros1}}\n    _slipway_add first ROS_PACKAGE_PATH "$p/share"\n{{/ros1}}\n{{#ros2}}\n    _slipway_add first AMENT_PREFIX_PATH "$p"\n{{/ros2}}\n  fi\n  for folder in "$_slipway_prefix"/share/*/; do\n    folder=${folder%/}\n    if [ -f "$folder/local_setup.dsv" ]; then\n      _slipway_dsv "$folder/local_setup.dsv" 0\n    elif [ -f "$folder/local_setup.$shell" ]; then\n      _slipway_hook "$folder/local_setup.$shell"\n    elif [ -f "$folder/local_setup.sh" ]; then\n      _slipway_hook "$folder/local_setup.sh"\n    fi\n  done\n  for file in "$p"/etc/catkin/profile.d/*.sh; do if [ -f "$file" ]; then _slipway_hook "$file"; fi; done\n  if [ "$shell" = sh ]; then return 0; fi\n  for file in "$p"/etc/catkin/profile.d/*."$shell"; do if [ -f "$file" ]; then _slipway_hook "$file"; fi; done\n}\n_slipway_all\n\nwhile [ -n "$_slipway_hooks" ]; do\n  _slipway_file=${_slipway_hooks%%\n*}\n  _slipway_hooks=${_slipway_hooks#*\n}\n  # Scripts of ament call these, and some take them away.\n  ament_append_value() { _slipway_add last "$1" "$2"; }\n  ament_append_unique_value() { _slipway_add last "$1" "$2"; }\n  ament_prepend_unique_value() { _slipway_add first "$1" "$2"; }\n  . "$_slipway_file"\ndone\nunset _slipway_prefix _slipway_hooks _slipway_file AMENT_CURRENT_PREFIX CATKIN_ENV_HOOK_WORKSPACE\nunset -f _slipway_add _slipway_folders _slipway_dsv _slipway_source _slipway_hook _slipway_all\nunset -f ament_append_value ament_append_unique_value ament_prepend_unique_value 2> /dev/null || :\n';
+
+// resources/templates/prefix/of-shell.mustache
+var of_shell_default = "# {{file}}.sh of this prefix, with the hooks of {{shell}}.\n_slipway_shell={{shell}}\n. {{prefix}}/{{file}}.sh\nunset _slipway_shell\n";
+
+// resources/templates/prefix/run.mustache
+var run_default = '#!/bin/sh\n# Runs a command with the environment of this prefix: {{prefix}}/env.sh COMMAND ...\nif [ $# -eq 0 ]; then\n  echo "usage: {{prefix}}/env.sh COMMAND [ARGUMENT ...]" >&2\n  exit 2\nfi\n. {{prefix}}/setup.sh\nexec "$@"\n';
+
+// resources/templates/prefix/setup.mustache
+var setup_default = "# Sets up a shell for the files in {{prefix}} and its underlays: . {{prefix}}/setup.sh\n# For sh, bash and zsh. setup.bash and setup.zsh do the same with the hooks of these shells.\n{{#underlays}}\nunset AMENT_CURRENT_PREFIX\nif [ -f {{path}}/setup.${_slipway_shell:-sh} ] || [ -f {{path}}/setup.sh ]; then\n  # catkin's would take away what another one set.\n  CATKIN_SETUP_UTIL_ARGS=--extend\n  export CATKIN_SETUP_UTIL_ARGS\n  if [ -f {{path}}/setup.${_slipway_shell:-sh} ]; then . {{path}}/setup.${_slipway_shell:-sh}; else . {{path}}/setup.sh; fi\n  unset CATKIN_SETUP_UTIL_ARGS\nelse\n  _slipway_at={{path}}\n  . {{prefix}}/local_setup.sh\nfi\n{{/underlays}}\n. {{prefix}}/local_setup.sh\n";
+
+// ts-src/render/prefix.ts
+init_template();
+var shells = ["bash", "zsh"];
+var renderLocalSetup = ({ prefix: prefix2, rosVersion }) => renderTemplate(local_setup_default, { prefix: shellQuote(prefix2), ros1: rosVersion === 1, ros2: rosVersion === 2 });
+function prefixFiles(of) {
+  const prefix2 = shellQuote(of.prefix);
+  const texts = {
+    "local_setup.sh": renderLocalSetup(of),
+    // The nearest underlay is sourced last, so that its paths come first.
+    "setup.sh": renderTemplate(setup_default, {
+      prefix: prefix2,
+      underlays: [...of.underlayPrefixes].reverse().map((path2) => ({ path: shellQuote(path2) }))
+    })
+  };
+  for (const shell2 of shells)
+    for (const file3 of ["local_setup", "setup"])
+      texts[`${file3}.${shell2}`] = renderTemplate(of_shell_default, { prefix: prefix2, file: file3, shell: shell2 });
+  if (of.rosVersion === 1) texts[".catkin"] = "";
+  return [
+    ...Object.entries(texts).map(([name6, text8]) => ({ name: name6, text: text8, mode: 420 })),
+    { name: "env.sh", text: renderTemplate(run_default, { prefix: prefix2 }), mode: 493 }
+  ].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+var names;
+var ownNames = () => names ??= new Set(prefixFiles({ prefix: "/", underlayPrefixes: [], rosVersion: 1 }).map((f) => f.name));
+var isPrefixFile = (path2, prefix2) => path2.startsWith(`${prefix2}/`) && ownNames().has(path2.slice(prefix2.length + 1));
+
+// ts-src/render/debian.ts
+init_template();
+var aboutVersion = "2";
+var commonText = () => rendered ??= [
+  control_default,
+  changelog_default,
+  copyright_default,
+  pack_default,
+  pack_default2,
+  environment_default,
+  slipway_default,
+  renderLocalSetup({ prefix: "/", rosVersion: 1 }),
+  renderLocalSetup({ prefix: "/", rosVersion: 2 }),
+  aboutVersion
+].join("\0");
+var rendered;
+var packagingText = (type) => `${commonText()}\0${keyTextOf(rulesOf(type))}`;
+function aboutOf(p, manifest, given, scope2) {
+  const person = manifest.maintainers[0];
+  const name6 = oneLine(person?.name ?? "").replace(/[<>,]/g, "") || p.name;
+  const repository2 = urlOf(manifest, "repository");
+  const { summary, lines: lines2 } = describePackage(
+    manifest.description,
+    p.name,
+    `This is the package '${p.name}' of the distribution '${scope2.distribution}', installed in ${scope2.prefix}.`
+  );
+  return {
+    maintainer: given ?? `${name6} <${oneLine(person?.email ?? "")}>`,
+    homepage: urlOf(manifest, "website", "repository"),
+    vcsGit: repository2?.endsWith(".git") ? repository2 : void 0,
+    vcsBrowser: repository2?.replace(/\.git$/, ""),
+    bugs: urlOf(manifest, "bugtracker"),
+    summary,
+    description: lines2
+  };
+}
+function renderRecipe(recipe2) {
+  const { package: p, manifest } = recipe2;
+  const { maintainer, homepage, summary } = aboutOf(p, manifest, recipe2.maintainer, recipe2);
+  const date3 = new Date(stampSeconds(recipe2.stamp) * 1e3);
+  const source3 = p.debian;
+  return {
+    control: renderTemplate(control_default, {
+      source: source3,
+      package: p.debian,
+      maintainer,
+      buildDepends: recipe2.buildDepends,
+      homepage: homepage ? [{ homepage }] : false,
+      summary
+    }),
+    changelog: renderTemplate(changelog_default, {
+      source: source3,
+      version: recipe2.version,
+      release: recipe2.release,
+      // Without commit and repository: they are not part of the key, so the bytes must not depend on them.
+      lines: entryLines(`${p.name} ${p.version}${p.source.tree === void 0 ? "" : `, tree ${p.source.tree}`}.`),
+      maintainer,
+      date: date3.toUTCString().replace("GMT", "+0000")
+    }),
+    copyright: renderCopyright({
+      manifest,
+      url: urlOf(manifest, "repository", "website"),
+      notices: recipe2.notices,
+      year: date3.getUTCFullYear(),
+      licenseText: recipe2.licenseText
+    }),
+    "slipway.sh": slipway_default,
+    "local_setup.sh": renderLocalSetup(recipe2),
+    "pack.sh": pack_default2,
+    "pack.env": renderTemplate(pack_default, {
+      name: shellQuote(p.name),
+      package: shellQuote(p.debian),
+      upstream: shellQuote(recipe2.version.replace(/-[^-]*$/, "")),
+      prefix: shellQuote(recipe2.prefix),
+      underlays: shellQuote([...recipe2.underlayPrefixes].reverse().join(" ")),
+      externalLibraries: shellQuote(recipe2.externalLibraries.join(" ")),
+      epoch: String(stampSeconds(recipe2.stamp))
+    }),
+    "build-type.sh": rulesOf(p.buildType).script,
+    "slipway.env": renderTemplate(environment_default, {
+      name: shellQuote(p.name),
+      package: shellQuote(p.debian),
+      prefix: shellQuote(recipe2.prefix),
+      underlays: shellQuote([...recipe2.underlayPrefixes].reverse().join(" ")),
+      epoch: String(stampSeconds(recipe2.stamp)),
+      cmakeArgs: recipe2.cmakeArgs.map(shellQuote).join(" "),
+      environment: Object.entries(recipe2.environment).sort(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => `${k}=${shellQuote(v)}`)
+    })
+  };
+}
+function urlOf(manifest, ...types4) {
+  for (const type of types4) {
+    const url2 = manifest.urls.find((u) => u.type === type && /^https?:\/\/[^\s@]+$/.test(u.url))?.url;
+    if (url2 !== void 0) return url2;
+  }
+  return void 0;
+}
+var entryLines = (text8) => wrapped(text8, 74).map((line2, i) => i === 0 ? `* ${line2}` : `  ${line2}`);
+
+// resources/schemas/catalog.xml
+var catalog_default = '<?xml version="1.0"?>\n<!-- Where the tests of a package find the schemas of package.xml: beside this file, for they have no network. -->\n<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog">\n  <rewriteURI uriStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteURI uriStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="http://download.ros.org/schema/" rewritePrefix="./"/>\n  <rewriteSystem systemIdStartString="https://download.ros.org/schema/" rewritePrefix="./"/>\n</catalog>\n';
+
+// resources/schemas/package_common.xsd
+var package_common_default = `<?xml version="1.0"?>
+<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">
+  <xs:annotation>
+    <xs:documentation>What the three formats of package.xml have in common (REP 127, 140 and 149).</xs:documentation>
+  </xs:annotation>
+
+  <xs:simpleType name="Name">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[A-Za-z0-9][A-Za-z0-9_\\-]*"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Version">
+    <xs:restriction base="xs:token">
+      <xs:pattern value="[0-9]+\\.[0-9]+\\.[0-9]+"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <xs:simpleType name="Text">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="1"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- An address, or one that is written so that robots don't read it. -->
+  <xs:simpleType name="Email">
+    <xs:restriction base="xs:token">
+      <xs:minLength value="3"/>
+    </xs:restriction>
+  </xs:simpleType>
+
+  <!-- XHTML may stand in a description. -->
+  <xs:complexType name="Description" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+    <xs:anyAttribute namespace="##any" processContents="skip"/>
+  </xs:complexType>
+
+  <xs:complexType name="Maintainer">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email" use="required"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Author">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attribute name="email" type="Email"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:complexType name="Url">
+    <xs:simpleContent>
+      <xs:extension base="xs:anyURI">
+        <xs:attribute name="type" default="website">
+          <xs:simpleType>
+            <xs:restriction base="xs:token">
+              <xs:enumeration value="website"/>
+              <xs:enumeration value="bugtracker"/>
+              <xs:enumeration value="repository"/>
+            </xs:restriction>
+          </xs:simpleType>
+        </xs:attribute>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <xs:attributeGroup name="Bounds">
+    <xs:attribute name="version_lt" type="Text"/>
+    <xs:attribute name="version_lte" type="Text"/>
+    <xs:attribute name="version_eq" type="Text"/>
+    <xs:attribute name="version_gte" type="Text"/>
+    <xs:attribute name="version_gt" type="Text"/>
+  </xs:attributeGroup>
+
+  <xs:complexType name="Dependency">
+    <xs:simpleContent>
+      <xs:extension base="Text">
+        <xs:attributeGroup ref="Bounds"/>
+      </xs:extension>
+    </xs:simpleContent>
+  </xs:complexType>
+
+  <!-- Tools define what stands in an export. -->
+  <xs:complexType name="Export" mixed="true">
+    <xs:sequence>
+      <xs:any minOccurs="0" maxOccurs="unbounded" processContents="skip"/>
+    </xs:sequence>
+  </xs:complexType>
+</xs:schema>
+`;
+
+// resources/schemas/package_format1.xsd
+var package_format1_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 1 of package.xml, as REP 127 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="run_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="1"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format2.xsd
+var package_format2_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 2 of package.xml, as REP 140 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="Version"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="Text" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="Dependency"/>\n          <xs:element name="build_depend" type="Dependency"/>\n          <xs:element name="build_export_depend" type="Dependency"/>\n          <xs:element name="buildtool_depend" type="Dependency"/>\n          <xs:element name="buildtool_export_depend" type="Dependency"/>\n          <xs:element name="exec_depend" type="Dependency"/>\n          <xs:element name="doc_depend" type="Dependency"/>\n          <xs:element name="test_depend" type="Dependency"/>\n          <xs:element name="conflict" type="Dependency"/>\n          <xs:element name="replace" type="Dependency"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="2"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// resources/schemas/package_format3.xsd
+var package_format3_default = '<?xml version="1.0"?>\n<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" elementFormDefault="qualified">\n  <xs:annotation>\n    <xs:documentation>Format 3 of package.xml, as REP 149 describes it.</xs:documentation>\n  </xs:annotation>\n  <xs:include schemaLocation="package_common.xsd"/>\n\n  <xs:complexType name="CompatibleVersion">\n    <xs:simpleContent>\n      <xs:extension base="Version">\n        <xs:attribute name="compatibility" type="Version"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="License">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="file" type="Text"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="ConditionalDependency">\n    <xs:simpleContent>\n      <xs:extension base="Dependency">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:complexType name="Group">\n    <xs:simpleContent>\n      <xs:extension base="Text">\n        <xs:attribute name="condition" type="xs:string"/>\n      </xs:extension>\n    </xs:simpleContent>\n  </xs:complexType>\n\n  <xs:element name="package">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="name" type="Name"/>\n        <xs:element name="version" type="CompatibleVersion"/>\n        <xs:element name="description" type="Description"/>\n        <xs:element name="maintainer" type="Maintainer" maxOccurs="unbounded"/>\n        <xs:element name="license" type="License" maxOccurs="unbounded"/>\n        <xs:element name="url" type="Url" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:element name="author" type="Author" minOccurs="0" maxOccurs="unbounded"/>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="depend" type="ConditionalDependency"/>\n          <xs:element name="build_depend" type="ConditionalDependency"/>\n          <xs:element name="build_export_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_depend" type="ConditionalDependency"/>\n          <xs:element name="buildtool_export_depend" type="ConditionalDependency"/>\n          <xs:element name="exec_depend" type="ConditionalDependency"/>\n          <xs:element name="doc_depend" type="ConditionalDependency"/>\n          <xs:element name="test_depend" type="ConditionalDependency"/>\n          <xs:element name="conflict" type="ConditionalDependency"/>\n          <xs:element name="replace" type="ConditionalDependency"/>\n        </xs:choice>\n        <xs:choice minOccurs="0" maxOccurs="unbounded">\n          <xs:element name="group_depend" type="Group"/>\n          <xs:element name="member_of_group" type="Group"/>\n        </xs:choice>\n        <xs:element name="export" type="Export" minOccurs="0"/>\n      </xs:sequence>\n      <xs:attribute name="format" use="required">\n        <xs:simpleType>\n          <xs:restriction base="xs:token">\n            <xs:enumeration value="3"/>\n          </xs:restriction>\n        </xs:simpleType>\n      </xs:attribute>\n    </xs:complexType>\n  </xs:element>\n</xs:schema>\n';
+
+// ts-src/render/manifest-schemas.ts
+var manifestSchemas = {
+  "catalog.xml": catalog_default,
+  "package_common.xsd": package_common_default,
+  "package_format1.xsd": package_format1_default,
+  "package_format2.xsd": package_format2_default,
+  "package_format3.xsd": package_format3_default
+};
+
+// ts-src/engine/build/packaging.ts
+function plannedControl(options5, request, system) {
+  const { distro, taskKeys } = options5;
+  const { graph: graph2, package: p } = request;
+  const { manifest } = entry(taskKeys.distribution(graph2).packages, p.name);
+  return {
+    ...aboutOf(p, manifest, distro.maintainer, graph2.scope),
+    version: versionOf(options5, request),
+    depends: sorted2([
+      environmentOf(options5, request),
+      ...relationsOn(request, p.run),
+      ...p.systemRun,
+      ...systemBounds(p, system)
+    ]),
+    conflicts: p.conflicts ?? [],
+    replaces: p.replaces ?? []
+  };
+}
+var versionsIn = (system) => new Map(system.map((pin) => [pin.slice(0, pin.indexOf("=")), pin.slice(pin.indexOf("=") + 1)]));
+function systemBounds(p, system) {
+  const versions = versionsIn(system);
+  return (p.systemBounds ?? []).flatMap(
+    ({ package: name6, bounds, run: run2 }) => run2 ? bounds.map((b) => `${name6} (${withEpoch(b, versions.get(name6))})`) : []
+  );
+}
+function systemBoundFault(p, system) {
+  const versions = versionsIn(system);
+  for (const { package: name6, bounds } of p.systemBounds ?? []) {
+    const version3 = versions.get(name6);
+    const broken = version3 === void 0 ? void 0 : bounds.find((b) => !isWithin2(version3, b));
+    if (broken !== void 0) return `package.xml wants ${name6} ${broken}, and the platform has ${version3}`;
+  }
+  return void 0;
+}
+var environmentOf = ({ distro }, { graph: graph2 }) => environmentPackage(distro, graph2.scope.distribution);
+var sorted2 = (names5) => [...new Set(names5)].sort(compare);
+var relationsOn = ({ graph: graph2, package: p }, names5) => names5.flatMap((d) => {
+  const q3 = graph2.scope.packages[graph2.closures.index.get(d) ?? -1];
+  return q3 ? (ownIn(p.bounds, d) ?? [""]).map((b) => b ? `${q3.debian} (${b})` : q3.debian) : [];
+});
+function writeRecipe(options5, request, source3, folder2) {
+  const { distro, taskKeys } = options5;
+  const version3 = versionOf(options5, request);
+  const stamp = stampOfBuild(options5, request);
+  const { graph: graph2, package: p } = request;
+  const { manifest } = entry(taskKeys.distribution(graph2).packages, p.name);
+  const settings3 = taskKeys.settingsOf(p.name);
+  const variant3 = distro.variants[graph2.target.variant];
+  const licenses = manifest.licenses.flatMap(
+    (l) => l.file && !l.file.startsWith("/") && !l.file.split("/").includes("..") ? [l.file] : []
+  );
+  const files = renderRecipe({
+    package: p,
+    manifest,
+    version: version3,
+    stamp,
+    release: graph2.target.release,
+    prefix: graph2.scope.prefix,
+    rosVersion: graph2.scope.rosVersion,
+    underlayPrefixes: graph2.scope.underlayPrefixes,
+    cmakeArgs: [...variant3?.cmake_args ?? [], ...settings3.cmake_args ?? []],
+    environment: taskKeys.environment(graph2, p),
+    externalLibraries: settings3.external_libraries ?? [],
+    buildDepends: sorted2([
+      ...relationsOn(request, p.build),
+      ...p.systemBuild,
+      ...p.impliedBuild ?? [],
+      ...variant3?.build_depends ?? []
+    ]),
+    maintainer: distro.maintainer,
+    distribution: graph2.scope.distribution,
+    notices: withinTime("its copyright notices", () => copyrightNotices(source3)),
+    licenseText: firstText(source3, [...licenses, ...licenseFiles])?.toString("utf8").slice(0, 2e5)
+  });
+  const changelog = firstText(source3, ["CHANGELOG.rst", "CHANGELOG.md"]);
+  const system = systemFilesIn(source3, p.systemFiles ?? []);
+  if (typeof system === "string") return system;
+  writeReadable(folder2, { ...files, ...system, ...changelog ? { "upstream-changelog": changelog } : {} });
+  return void 0;
+}
+function systemFilesIn(source3, files) {
+  const recipe2 = {};
+  const lines2 = [];
+  for (const [i, { path: path2, installed, target: target2, link }] of files.entries()) {
+    if (!installed) {
+      const text8 = firstText(source3, [path2]);
+      if (!text8) return `its source has no file ${path2}, which is to be ${target2}`;
+      recipe2[`system-file-${i}`] = text8;
+    }
+    lines2.push(`${installed ? `installed ${path2}` : `recipe system-file-${i}`} ${target2}`);
+    if (link) lines2.push(`link ${link.target} ${link.path}`);
+  }
+  return { ...recipe2, "system-files": lines2.map((l) => `${l}
+`).join("") };
+}
+function writeReadable(folder2, files) {
+  makeFolder(folder2);
+  (0, import_node_fs34.chmodSync)(folder2, 493);
+  for (const [name6, data] of Object.entries(files)) {
+    (0, import_node_fs34.writeFileSync)((0, import_node_path45.join)(folder2, name6), data);
+    (0, import_node_fs34.chmodSync)((0, import_node_path45.join)(folder2, name6), 420);
+  }
+}
+var writeTestFiles = (recipe2) => writeReadable((0, import_node_path45.join)(recipe2, "schemas"), manifestSchemas);
+function versionOf(options5, { graph: graph2, package: p, repeat }) {
+  if (repeat) return repeat.version;
+  const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+  const locked3 = options5.lockedVersion(graph2, p);
+  if (locked3 !== void 0 && (held === void 0 || compareDebianVersions(locked3, held) >= 0)) return locked3;
+  const heldEpoch = held === void 0 ? 0 : Number(/^(\d+):/.exec(held)?.[1] ?? 0);
+  const upstreamOf = (v) => v.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
+  const down = held !== void 0 && compareDebianVersions(p.version, upstreamOf(held)) < 0;
+  return debianVersion(p.version, graph2.target.release, options5.stamp, heldEpoch + (down ? 1 : 0));
+}
+function systemDepends(control2, ours) {
+  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control2)?.[1] ?? "";
+  const names5 = field.split(",").map((d) => d.trim().replace(/[\s(|:].*/s, "")).filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, "")));
+  return [...new Set(names5)].sort(compare);
+}
+var licenseFiles = ["LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING", "COPYING.txt"];
+var largestText = 8 << 20;
+function firstText(source3, names5) {
+  for (const name6 of names5) {
+    try {
+      const path2 = (0, import_node_fs34.realpathSync)((0, import_node_path45.join)(source3, name6));
+      if (!path2.startsWith(`${(0, import_node_fs34.realpathSync)(source3)}/`)) continue;
+      const stat2 = (0, import_node_fs34.statSync)(path2);
+      if (stat2.isFile() && stat2.size <= largestText) return (0, import_node_fs34.readFileSync)(path2);
+    } catch {
+    }
+  }
+  return void 0;
+}
+var stampOfBuild = (options5, request) => request.repeat?.stamp ?? stampOfVersion(versionOf(options5, request)) ?? options5.stamp;
+
+// ts-src/engine/build/source.ts
+var import_node_fs36 = require("node:fs");
+var import_node_path47 = require("node:path");
+init_lists();
+init_process();
+
+// ts-src/store/sources.ts
+var import_node_fs35 = require("node:fs");
+var import_node_path46 = require("node:path");
+init_files();
+init_process();
+init_stored();
+var nameOf2 = (tree) => `sources/${tree.slice(0, 2)}/${tree}.json`;
+var hasSource = async (store2, tree) => isStoredFile(await store2.readJson(nameOf2(tree)));
+var keptSources = async (store2) => new Set((await store2.names("sources")).map((name6) => (0, import_node_path46.basename)(name6, ".json")));
+async function keepSource(store2, tree, folder2, work2) {
+  const archive = (0, import_node_path46.join)(work2, `${tree}.tar.gz`);
+  makeFolder(work2);
+  const packed3 = await run("tar", [
+    "-c",
+    "-z",
+    "--sort=name",
+    "--owner=0",
+    "--group=0",
+    "--numeric-owner",
+    "--mtime=@0",
+    "-f",
+    archive,
+    "-C",
+    folder2,
+    "."
+  ]);
+  if (packed3.code !== 0) throw programFault(`tar could not pack ${folder2}`, archive, packed3);
+  await store2.writeJson(nameOf2(tree), await store2.put(archive));
+  (0, import_node_fs35.rmSync)(archive, { force: true });
+}
+var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
+async function restoreSource(store2, tree, folder2) {
+  const stored2 = await store2.readJson(nameOf2(tree));
+  const archive = isStoredFile(stored2) ? await store2.path(stored2) : void 0;
+  if (archive === void 0) return false;
+  makeFolder(folder2);
+  const args = ["-c", 'umask 022; exec "$@"', "sh", ...withoutDevices(), "tar", "-x", "-z"];
+  const options5 = ["--touch", "--no-same-owner", "--no-same-permissions", "-f", archive, "-C", folder2];
+  const out = await run("sh", [...args, ...options5]);
+  if (out.code === 0) return true;
+  (0, import_node_fs35.rmSync)(folder2, { recursive: true, force: true });
+  return false;
+}
+
+// ts-src/engine/build/source.ts
+async function bringSource(state, store2, p, target2) {
+  if (p.source.tree !== void 0 && await restoreSource(store2, p.source.tree, target2)) return void 0;
+  const gitDir = await gitDirOf(state, p);
+  if (!gitDir || !p.source.tree) return `its sources are not at hand (${p.source.url})`;
+  const out = await checkout({ gitDir }, p.source.tree, target2);
+  return out.ok ? void 0 : first(out.diagnostics).message;
+}
+async function applyPatches(distroRoot, patches, source3) {
+  const folder2 = (0, import_node_path47.dirname)(source3);
+  const env2 = {
+    PATH: process.env.PATH,
+    LC_ALL: "C.UTF-8",
+    HOME: "/nonexistent",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CEILING_DIRECTORIES: (0, import_node_path47.dirname)(folder2)
+  };
+  const options5 = ["-p1", "--whitespace=nowarn", `--directory=${(0, import_node_path47.basename)(source3)}`];
+  for (const patch of patches) {
+    const applied = await run("git", ["apply", ...options5, "--", (0, import_node_path47.join)(distroRoot, patch)], { cwd: folder2, env: env2 });
+    if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
+  }
+  return void 0;
+}
+async function gitDirOf(state, p) {
+  const own3 = repositoryFolder(state, p.source.url);
+  for (const dir of [own3, (0, import_node_path47.join)(state, "git", "archives.git"), (0, import_node_path47.join)(state, "git", "folders.git")]) {
+    if ((0, import_node_fs36.existsSync)(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+      return dir;
+  }
+  const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
+  return fetched?.ok ? fetched.value.gitDir : void 0;
+}
+
+// ts-src/engine/build/source-package.ts
+async function makeSourcePackage(options5, request) {
+  const { graph: graph2, package: p, version: version3, work: work2 } = request;
+  const plain5 = version3.replace(/^\d+:/, "");
+  const folder2 = `${p.debian}-${plain5.replace(/-[^-]*$/, "")}`;
+  const source3 = (0, import_node_path48.join)(work2, folder2);
+  const patches = options5.taskKeys.settingsOf(p.name).patches ?? [];
+  makeFolder(work2);
+  const fault4 = await bringSource(options5.state, options5.store, p, source3) ?? await applyPatches(options5.distroRoot, patches, source3);
+  if (fault4 !== void 0) return failed(fault4);
+  const stamp = stampOfVersion(version3) ?? options5.stamp;
+  const recipe2 = (0, import_node_path48.join)(work2, "recipe");
+  const lacking2 = writeRecipe(options5, { graph: graph2, package: p, repeat: { version: version3, stamp } }, source3, recipe2);
+  if (lacking2 !== void 0) return failed(lacking2);
+  const control2 = (0, import_node_fs37.readFileSync)((0, import_node_path48.join)(recipe2, "control"), "utf8");
+  writeDebian(options5.distroRoot, patches, recipe2);
+  const debian2 = (0, import_node_path48.join)(source3, "debian");
+  if ((0, import_node_fs37.lstatSync)(debian2, { throwIfNoEntry: false })) (0, import_node_fs37.renameSync)(debian2, freeName(`${debian2}.upstream`));
+  (0, import_node_fs37.renameSync)(recipe2, debian2);
+  const archive = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.tar.gz`);
+  const packed3 = await run("tar", [...archiveOptions(stamp), "-f", archive, "-C", work2, folder2]);
+  (0, import_node_fs37.rmSync)(source3, { recursive: true, force: true });
+  if (packed3.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed3);
+  const dsc = (0, import_node_path48.join)(work2, `${p.debian}_${plain5}.dsc`);
+  const text8 = renderDsc({
+    source: p.debian,
+    binary: p.debian,
+    version: version3,
+    control: control2,
+    archive: {
+      name: (0, import_node_path48.basename)(archive),
+      size: (0, import_node_fs37.statSync)(archive).size,
+      md5: md5((0, import_node_fs37.readFileSync)(archive)),
+      sha256: await sha256File(archive)
+    }
+  });
+  (0, import_node_fs37.writeFileSync)(dsc, text8);
+  return made([dsc, archive]);
+}
+var archiveOptions = (stamp) => [
+  "-c",
+  "-I",
+  "gzip -n -6",
+  "--format=gnu",
+  "--sort=name",
+  "--hard-dereference",
+  "--owner=0",
+  "--group=0",
+  "--numeric-owner",
+  "--mode=a-s,u+rwX,go+rX,go-w",
+  `--mtime=@${stampSeconds(stamp)}`
+];
+function writeDebian(distroRoot, patches, debian2) {
+  (0, import_node_fs37.mkdirSync)((0, import_node_path48.join)(debian2, "source"));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "source/format"), "3.0 (native)\n");
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "rules"), sourceRules);
+  (0, import_node_fs37.chmodSync)((0, import_node_path48.join)(debian2, "rules"), 493);
+  if (!patches.length) return;
+  const names5 = patches.map((patch, i) => `${String(i + 1).padStart(4, "0")}-${(0, import_node_path48.basename)(patch)}`);
+  (0, import_node_fs37.mkdirSync)((0, import_node_path48.join)(debian2, "patches"));
+  patches.forEach((patch, i) => (0, import_node_fs37.copyFileSync)((0, import_node_path48.join)(distroRoot, patch), (0, import_node_path48.join)(debian2, "patches", names5[i] ?? "")));
+  (0, import_node_fs37.writeFileSync)((0, import_node_path48.join)(debian2, "patches/series"), names5.map((n) => `${n}
+`).join(""));
+}
+function freeName(path2) {
+  let name6 = path2;
+  for (let i = 2; (0, import_node_fs37.lstatSync)(name6, { throwIfNoEntry: false }); i++) name6 = `${path2}.${i}`;
+  return name6;
+}
+
+// ts-src/publish/channel.ts
+var import_node_path58 = require("node:path");
+var import_node_os9 = require("node:os");
+init_files();
+init_diagnostics();
+init_digest();
+init_names();
+init_maps();
+
+// ts-src/render/sources.ts
+function renderSources(values) {
+  const key = values.keyFile === void 0 || /\s/.test(values.keyFile) ? `
+${values.key.trim().split("\n").map((l) => ` ${l.trim() || "."}`).join("\n")}` : ` ${values.keyFile}`;
+  const [architecture3, ...others2] = values.architectures;
+  const architectures2 = architecture3 === void 0 || others2.length ? "" : `Architectures: ${architecture3}
+`;
+  return `Types: deb${values.sources ? " deb-src" : ""}
+URIs: ${values.uri}
+Suites: ${values.suite}
+Components: main
+${architectures2}Signed-By:${key}
+`;
+}
+
+// ts-src/publish/checked.ts
+init_diagnostics();
+
+// ts-src/publish/publication.ts
+init_diagnostics();
+init_process();
+init_names();
+
+// ts-src/publish/draft.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/deb.ts
+var import_node_crypto7 = require("node:crypto");
+init_process();
+init_names();
+function fieldOf2(stanza, name6) {
+  let pattern = patterns.get(name6);
+  if (!pattern) patterns.set(name6, pattern = new RegExp(`^${name6}: *(.*)$`, "mi"));
+  return pattern.exec(stanza)?.[1]?.trim();
+}
+var patterns = /* @__PURE__ */ new Map();
+var isOf = (stanza, name6) => debFile(fieldOf2(stanza, "Package") ?? "", fieldOf2(stanza, "Version") ?? "", fieldOf2(stanza, "Architecture") ?? "") === name6;
+function stanzaOf(parts2, name6) {
+  const { text: text8, faults: faults3 } = controlText(parts2);
+  const stanza = `${text8.trim()}
+`;
+  return faults3.length || controlFaults(stanza, {}).length || !isOf(stanza, name6) ? void 0 : stanza;
+}
+var programs = { xz: "xz", zst: "zstd" };
+var compressions = ["xz", "zst"];
+async function controlStanzas(files) {
+  const stanzas = new Array(files.length);
+  const compressed = { xz: [], zst: [] };
+  for (const [at3, { name: name6, path: path2 }] of files.entries()) {
+    const control2 = controlOf(path2);
+    const kind = compressions.find((c) => control2?.member.name.endsWith(`.${c}`));
+    if (control2 && kind) compressed[kind].push({ at: at3, control: control2.data });
+    else if (control2 && isReadHere(control2.member))
+      stanzas[at3] = read(() => controlArchive(control2.member, control2.data), name6);
+  }
+  for (const kind of compressions) {
+    const together2 = await unpackTogether(
+      kind,
+      compressed[kind].map((c) => c.control)
+    );
+    for (const [i, { at: at3 }] of compressed[kind].entries()) {
+      const { name: name6, path: path2 } = files[at3] ?? { name: "", path: "" };
+      const tar = together2?.[i];
+      stanzas[at3] = tar ? read(() => tar, name6) : await readAlone(path2, name6);
+    }
+  }
+  return stanzas;
+}
+function controlOf(path2) {
+  try {
+    const { control: control2 } = debParts(path2);
+    return { member: control2, data: readMember(path2, control2) };
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+function read(archive, name6) {
+  try {
+    return stanzaOf(readTar(archive()), name6);
+  } catch (e) {
+    if (e instanceof TarError || e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+async function readAlone(path2, name6) {
+  try {
+    return stanzaOf(await readControlPart(path2), name6);
+  } catch (e) {
+    if (e instanceof PackageFileError) return void 0;
+    throw e;
+  }
+}
+async function unpackTogether(kind, archives2) {
+  if (!archives2.length) return [];
+  const mark2 = (0, import_node_crypto7.randomBytes)(32);
+  const packed3 = await run(programs[kind], ["-q", "-c"], { input: mark2, encoding: "latin1" });
+  const between2 = Buffer.from(packed3.stdout, "latin1");
+  const [program3 = "", ...args] = withoutRights([programs[kind], "-q", "-d", "-c"]);
+  const input = Buffer.concat(archives2.flatMap((a) => [a, between2]));
+  const done = await run(program3, args, { input, encoding: "latin1" });
+  if (packed3.code !== 0 || done.code !== 0) return void 0;
+  const output = Buffer.from(done.stdout, "latin1");
+  const parts2 = [];
+  let from = 0;
+  for (let at3 = output.indexOf(mark2); at3 >= 0; at3 = output.indexOf(mark2, from)) {
+    parts2.push(output.subarray(from, at3));
+    from = at3 + mark2.length;
+  }
+  return parts2.length === archives2.length ? parts2 : void 0;
+}
+function sourceOf(stanza) {
+  const own3 = { name: fieldOf2(stanza, "Package") ?? "", version: fieldOf2(stanza, "Version") ?? "" };
+  const [, name6, version3] = /^(\S+)(?: \((\S+)\))?$/.exec(fieldOf2(stanza, "Source") ?? "") ?? [];
+  return { name: name6 ?? own3.name, version: version3 ?? own3.version };
+}
+function withSource(text8) {
+  const { name: name6, version: version3 } = sourceOf(text8);
+  const field = `Source: ${name6} (${version3})`;
+  return /^Source:/m.test(text8) ? text8.replace(/^Source: .*$/m, field) : text8.replace(/^Package: .*$/m, (first3) => `${first3}
+${field}`);
+}
+async function repackDeb(file3, target2, { from, to, seconds }) {
+  let parts2;
+  try {
+    parts2 = controlText(await readControlPart(file3));
+  } catch (e) {
+    if (e instanceof PackageFileError) return false;
+    throw e;
+  }
+  const { text: text8, members: members2, faults: faults3 } = parts2;
+  if (faults3.length || fieldOf2(text8, "Version") !== from) return false;
+  const control2 = withSource(text8).replace(/^Version: .*$/m, `Version: ${to}`).replaceAll(`(= ${from})`, `(= ${to})`);
+  const written3 = [...members2].map(([path2, data2]) => ({ path: path2, data: path2 === "control" ? control2 : data2 }));
+  const { data } = debParts(file3);
+  await writeAr(
+    target2,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar", data: writeTar(written3, seconds) },
+      { name: data.name, from: file3, member: data }
+    ],
+    seconds
+  );
+  return true;
+}
+
+// ts-src/publish/indices.ts
+var import_node_crypto8 = require("node:crypto");
+var poolPath = (stanza, file3) => `${poolFolder((fieldOf2(stanza, "Source") ?? fieldOf2(stanza, "Package") ?? "unknown").replace(/ .*$/, ""))}/${file3}`;
+function poolFolder(source3) {
+  const plain5 = /^[a-z0-9][a-z0-9+.-]*$/.test(source3) ? source3 : "unknown";
+  return `pool/main/${plain5.slice(0, plain5.startsWith("lib") ? 4 : 1)}/${plain5}`;
+}
+function packageEntry(stanza, file3) {
+  const own3 = stanza.split(/\n(?! )/).filter((f) => f && !/^(Filename|Size|MD5sum|SHA1|SHA256|SHA512):/i.test(f)).join("\n");
+  return `${own3}
+Filename: ${poolPath(stanza, file3.name)}
+Size: ${file3.size}
+SHA256: ${file3.sha256}
+`;
+}
+function readPackages2(text8) {
+  const entries2 = [];
+  for (let at3 = 0; at3 < text8.length; ) {
+    const end2 = text8.indexOf("\n\n", at3);
+    const entry2 = end2 < 0 ? `${text8.slice(at3).trim()}
+` : text8.slice(at3, end2 + 1);
+    at3 = end2 < 0 ? text8.length : end2 + 2;
+    const tail = /^\nFilename: (\S+)\nSize: (\d+)\nSHA256: ([0-9a-f]{64})\n/.exec(
+      entry2.slice(entry2.lastIndexOf("\nFilename: "))
+    );
+    const [, filename, size3, digest4] = tail ?? [];
+    if (filename !== void 0 && digest4 !== void 0)
+      entries2.push({ text: entry2, filename, size: Number(size3), sha256: digest4 });
+  }
+  return entries2;
+}
+var renderPackages = (entries2) => entries2.map((e) => `${e.text}
+`).join("");
+function renderRelease(fields, files) {
+  const sums = (name6) => files.map((f) => {
+    const digest4 = name6 === "sha256" ? f.sha256 : (0, import_node_crypto8.createHash)(name6).update(f.data).digest("hex");
+    return ` ${digest4} ${f.data.length} ${f.path}
+`;
+  }).join("");
+  return [
+    `Origin: ${fields.origin}`,
+    `Label: ${fields.origin}`,
+    `Suite: ${fields.suite}`,
+    `Codename: ${fields.codename}`,
+    `Date: ${rfc822(fields.date)}`,
+    ...fields.validUntil === void 0 ? [] : [`Valid-Until: ${rfc822(fields.validUntil)}`],
+    `Architectures: ${fields.architectures.join(" ")}`,
+    "Components: main",
+    `Description: ${fields.origin} packages, channel ${fields.channel}`,
+    `Acquire-By-Hash: ${fields.byHash ? "yes" : "no"}`,
+    ...fields.fingerprints.length ? [`Signed-By: ${fields.fingerprints.join(",")}`] : [],
+    `Slipway-Channel: ${fields.channel}`,
+    `Slipway-State: ${fields.state}`,
+    `SHA256:
+${sums("sha256")}${fields.sha512 ? `SHA512:
+${sums("sha512")}` : ""}`
+  ].join("\n");
+}
+var rfc822 = (milliseconds) => new Date(milliseconds).toUTCString().replace("GMT", "UTC");
+var largestRelease2 = 64 << 20;
+function readRelease(data) {
+  const text8 = data.length > largestRelease2 ? "" : data.toString("utf8");
+  const date3 = (name6) => {
+    const value2 = Date.parse(fieldOf2(text8, name6) ?? "");
+    return Number.isNaN(value2) ? void 0 : value2;
+  };
+  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text8)?.[1] ?? "";
+  return {
+    state: /^[0-9a-f]{64}$/.exec(fieldOf2(text8, "Slipway-State") ?? "")?.[0],
+    date: date3("Date"),
+    validUntil: date3("Valid-Until"),
+    signedBy: (fieldOf2(text8, "Signed-By") ?? "").split(",").filter((f) => /^[0-9A-F]+$/.test(f)),
+    files: new Map(
+      [...sums.matchAll(/^ ([0-9a-f]{64}) +(\d+) (\S+)$/gm)].map(([, sha2562 = "", size3, name6 = ""]) => [
+        name6,
+        { sha256: sha2562, size: Number(size3) }
+      ])
+    ),
+    whole: text8.trimEnd().endsWith("-----END PGP SIGNATURE-----")
+  };
+}
+var byHashPath = (path2, sha2562) => `${path2.slice(0, path2.lastIndexOf("/"))}/by-hash/SHA256/${sha2562}`;
+
+// ts-src/publish/contents.ts
+var import_node_util3 = require("node:util");
+var import_node_zlib7 = require("node:zlib");
+init_diagnostics();
+init_process();
+
+// ts-src/publish/package-index.ts
+var import_node_util2 = require("node:util");
+var import_node_zlib6 = require("node:zlib");
+init_process();
+init_digest();
+var ofSources = "source";
+var sourceKey = (suite2) => `${suite2}/${ofSources}`;
+var isSourceIndex = ({ key }) => key.endsWith(`/${ofSources}`);
+var heldData = (name6, data) => ({
+  file: { name: name6, sha256: sha256(data), size: data.length },
+  data
+});
+var gzipped = (0, import_node_util2.promisify)(import_node_zlib6.gzip);
+var xz = async (data) => {
+  const packed3 = await run("xz", ["-q", "-0", "-T1", "-c"], { input: data, encoding: "latin1" });
+  if (packed3.code !== 0) throw Object.assign(new Error(`xz failed: ${packed3.stderr.trim()}`), { code: "EXZ" });
+  return Buffer.from(packed3.stdout, "latin1");
+};
+async function packIndex2(data, name6 = "Packages") {
+  const [gz, xzed] = await Promise.all([gzipped(data, { level: 6 }), xz(data)]);
+  return [heldData(`${name6}.gz`, gz), heldData(`${name6}.xz`, xzed)];
+}
+var remembered = /* @__PURE__ */ new WeakMap();
+var most = 64;
+function readIndex3(store2, file3) {
+  const known3 = remembered.get(store2) ?? /* @__PURE__ */ new Map();
+  remembered.set(store2, known3);
+  const before2 = known3.get(file3.sha256);
+  if (before2) return before2;
+  const read3 = store2.readData(file3).then((data) => data ? { data, entries: readPackages2(data.toString("utf8")) } : void 0);
+  for (const first3 of known3.size >= most ? known3.keys() : []) {
+    known3.delete(first3);
+    break;
+  }
+  known3.set(file3.sha256, read3);
+  return read3;
+}
+var entriesOf2 = async (store2, file3) => (await readIndex3(store2, file3))?.entries ?? [];
+async function readPacked(store2, packed3) {
+  const found2 = [];
+  for (const file3 of packed3 ?? []) {
+    const data = await store2.readData(file3);
+    if (data) found2.push({ file: file3, data });
+  }
+  return packed3?.length && found2.length === packed3.length ? found2 : void 0;
+}
+function filesOf2({ key, plain: plain5, packed: packed3, contents: contents3 }) {
+  const architecture3 = key.slice(key.lastIndexOf("/") + 1);
+  const at3 = (path2, { file: file3, data }) => ({ path: path2, data, sha256: file3.sha256 });
+  const names5 = `main/Contents-${architecture3}`;
+  const folder2 = isSourceIndex({ key }) ? `main/${ofSources}` : `main/binary-${architecture3}`;
+  return [
+    ...[plain5, ...packed3].map((held) => at3(`${folder2}/${held.file.name}`, held)),
+    ...contents3 ? [{ ...at3(names5, contents3.plain), unwritten: true }, at3(`${names5}.gz`, contents3.packed)] : []
+  ];
+}
+var objectsOf = ({ plain: plain5, packed: packed3, contents: contents3 }) => [
+  plain5,
+  ...packed3,
+  ...contents3 ? [contents3.packed] : []
+];
+function listedIndices(indices, others2) {
+  const packages = indices.filter((index) => !isSourceIndex(index));
+  const forms2 = (index) => index.packed.map((p) => p.file);
+  const suiteOf2 = ({ key }) => key.slice(0, key.lastIndexOf("/"));
+  const contents3 = packages.flatMap((p) => p.contents ? [[p.key, p.contents.packed.file]] : []);
+  const sources = indices.filter(isSourceIndex).map((index) => [suiteOf2(index), [index.plain.file, ...forms2(index)]]);
+  return {
+    indices: Object.fromEntries(packages.map((index) => [index.key, index.plain.file])),
+    packed: Object.fromEntries(packages.map((index) => [index.key, forms2(index)])),
+    ...others2.contents ? { contents: Object.fromEntries(contents3) } : {},
+    ...others2.sources ? { sources: Object.fromEntries(sources) } : {}
+  };
+}
+
+// ts-src/publish/contents.ts
+var gzipped2 = (0, import_node_util3.promisify)(import_node_zlib7.gzip);
+var gunzipped = (0, import_node_util3.promisify)(import_node_zlib7.gunzip);
+function renderContents(places) {
+  const owners = /* @__PURE__ */ new Map();
+  for (const { section, name: name6, paths: paths2 } of places) {
+    for (const path2 of paths2) {
+      const of = owners.get(path2);
+      if (of) of.push(`${section}/${name6}`);
+      else owners.set(path2, [`${section}/${name6}`]);
+    }
+  }
+  const lines2 = [...owners].sort((a, b) => compare(a[0], b[0]));
+  return lines2.map(([path2, of]) => `${path2.padEnd(59)} ${of.sort(compare).join(",")}
+`).join("");
+}
+function readContents(text8) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const line2 of text8.split("\n")) {
+    const [, path2, owners] = /^(.*\S) +(\S+)$/.exec(line2) ?? [];
+    if (path2 === void 0 || owners === void 0) continue;
+    for (const owner of owners.split(",")) {
+      const name6 = owner.slice(owner.lastIndexOf("/") + 1);
+      const of = found2.get(name6);
+      if (of) of.push(path2);
+      else found2.set(name6, [path2]);
+    }
+  }
+  return found2;
+}
+var isLine = (path2) => path2 !== "" && path2 === path2.trim() && !/[\0-\x1f\x7f]/.test(path2);
+async function filesIn(path2) {
+  const paths2 = [];
+  try {
+    await readDataPart(path2, (member2) => {
+      if (member2.kind !== "folder" && isLine(member2.path)) paths2.push(member2.path);
+      return void 0;
+    });
+  } catch (e) {
+    if (!(e instanceof PackageFileError)) throw e;
+  }
+  return paths2;
+}
+var nameOf3 = (file3) => file3.name.split("_")[0] ?? "";
+async function formerly(store2, key, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const state of former) {
+    const file3 = state?.contents?.[key];
+    const data = file3 && await store2.readData(file3);
+    if (!state || !data) continue;
+    const paths2 = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString("utf8"));
+    for (const held of Object.values(state.suites[key] ?? {}))
+      for (const deb2 of held.files) known3.set(deb2.sha256, paths2.get(nameOf3(deb2)) ?? []);
+  }
+  return known3;
+}
+var width2 = 4;
+async function readContentsIndex(store2, file3) {
+  const data = await store2.readData(file3);
+  if (!data) return void 0;
+  const plain5 = await gunzipped(data, { maxOutputLength: 1 << 30 });
+  return { plain: heldData("Contents", plain5), packed: { file: file3, data } };
+}
+async function makeContents(store2, suites, former, entries2) {
+  const all = {};
+  const read3 = /* @__PURE__ */ new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    const known3 = await formerly(store2, key, former);
+    const files = Object.values(packages).flatMap((held) => held.files);
+    const missing = files.filter((file3) => !known3.has(file3.sha256) && !read3.has(file3.sha256));
+    await parallel(missing, width2, async (file3) => {
+      const path2 = await store2.path(file3);
+      read3.set(file3.sha256, path2 === void 0 ? [] : await filesIn(path2));
+    });
+    const places = files.map((file3) => ({
+      section: fieldOf2(entries2.get(file3.sha256)?.text ?? "", "Section") ?? "misc",
+      name: nameOf3(file3),
+      paths: known3.get(file3.sha256) ?? read3.get(file3.sha256) ?? []
+    }));
+    const plain5 = heldData("Contents", Buffer.from(renderContents(places)));
+    all[key] = { plain: plain5, packed: heldData("Contents.gz", await gzipped2(plain5.data, { level: 6 })) };
+  }
+  return all;
+}
+
+// ts-src/publish/sources.ts
+init_digest();
+init_diagnostics();
+var folderOf = ({ debian: debian2, files }) => `${poolFolder(debian2)}/source-${files[0]?.sha256.slice(0, 16) ?? ""}`;
+function sourcesIn(suites, suite2) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const [key, packages] of Object.entries(suites)) {
+    if (key.slice(0, key.lastIndexOf("/")) !== suite2) continue;
+    for (const [debian2, { sources }] of Object.entries(packages))
+      if (sources?.[0]) found2.set(sources[0].name, { debian: debian2, files: sources });
+  }
+  return [...found2].sort((a, b) => compare(a[0], b[0])).map(([, held]) => held);
+}
+var namesIn = (suites) => [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort(compare);
+var poolOf = (held) => held.flatMap(
+  (h) => h.files.map(({ name: name6, sha256: sha2562, size: size3 }) => ({ text: "", filename: `${folderOf(h)}/${name6}`, sha256: sha2562, size: size3 }))
+);
+var sourceFilesOf = (state) => Object.entries(state.sources ?? {}).flatMap(([suite2, indices]) => [
+  ...indices.map(({ sha256: sha2562 }) => `dists/${suite2}/${byHashPath("main/source/Sources", sha2562)}`),
+  ...poolOf(sourcesIn(state.suites, suite2)).map((p) => p.filename)
+]);
+function sourceEntry2(dsc, debian2, files) {
+  const [own3] = files;
+  if (!own3) return "";
+  const text8 = dsc.toString("utf8").trim().replace(/^Source: .*$/m, `Package: ${debian2}`).replace(/^Checksums-Sha256:$/m, `Checksums-Sha256:
+ ${own3.sha256} ${own3.size} ${own3.name}`).replace(/^Files:$/m, `Files:
+ ${md5(dsc)} ${own3.size} ${own3.name}`);
+  return `${text8}
+Directory: ${folderOf({ debian: debian2, files })}
+`;
+}
+async function knownEntries(store2, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  for (const state of former)
+    for (const [index] of Object.values(state?.sources ?? {})) {
+      const text8 = index && await store2.readText(index);
+      for (const entry2 of text8?.split(/\n\n+/) ?? []) {
+        const digest4 = /^Checksums-Sha256:\n ([0-9a-f]{64}) /m.exec(entry2)?.[1];
+        if (digest4 !== void 0) known3.set(digest4, `${entry2.trimEnd()}
+`);
+      }
+    }
+  return known3;
+}
+async function makeSourceIndices(store2, suites, former) {
+  const known3 = await knownEntries(store2, former);
+  const lost3 = [];
+  const indices = [];
+  for (const suite2 of namesIn(suites)) {
+    const held = sourcesIn(suites, suite2);
+    const entries2 = await store2.many(held, async ({ debian: debian2, files }) => {
+      const [dsc] = files;
+      const before2 = dsc && known3.get(dsc.sha256);
+      if (before2 !== void 0 || !dsc) return before2 ?? "";
+      const data = await store2.readData(dsc);
+      if (!data) lost3.push(dsc.sha256);
+      return data ? sourceEntry2(data, debian2, files) : "";
+    });
+    const plain5 = heldData("Sources", Buffer.from(entries2.map((e) => `${e}
+`).join("")));
+    const packed3 = await packedOf(store2, former, plain5.file, suite2);
+    indices.push({
+      key: sourceKey(suite2),
+      plain: plain5,
+      packed: packed3 ?? await packIndex2(plain5.data, "Sources"),
+      entries: poolOf(held)
+    });
+  }
+  return { indices, lost: lost3 };
+}
+function packedOf(store2, former, file3, suite2) {
+  const [, ...packed3] = former.map((state) => state?.sources?.[suite2]).find((f) => f?.[0]?.sha256 === file3.sha256) ?? [];
+  return readPacked(store2, packed3);
+}
+async function readSourceIndices(store2, state) {
+  const indices = [];
+  const lost3 = [];
+  for (const [suite2, [file3, ...packed3]] of Object.entries(state.sources ?? {})) {
+    const data = file3 && await store2.readData(file3);
+    if (!file3 || !data) {
+      lost3.push(sourceKey(suite2));
+      continue;
+    }
+    const forms2 = await readPacked(store2, packed3) ?? await packIndex2(data, "Sources");
+    const entries2 = poolOf(sourcesIn(state.suites, suite2));
+    indices.push({ key: sourceKey(suite2), plain: { file: file3, data }, packed: forms2, entries: entries2 });
+  }
+  return { indices, lost: lost3 };
+}
+
+// ts-src/publish/draft.ts
+async function makeIndices(store2, suites, former, others2) {
+  const known3 = await knownEntries2(store2, suites, former);
+  const missing = /* @__PURE__ */ new Map();
+  for (const packages of Object.values(suites))
+    for (const held of Object.values(packages))
+      for (const file3 of held.files) if (!known3.has(file3.sha256)) missing.set(file3.sha256, file3);
+  const files = [...missing.values()];
+  const paths2 = await store2.many(files, (file3) => store2.path(file3));
+  const there = files.flatMap((file3, i) => {
+    const path2 = paths2[i];
+    return path2 === void 0 ? [] : [{ file: file3, path: path2 }];
+  });
+  const lost3 = files.filter((_, i) => paths2[i] === void 0).map((f) => f.sha256);
+  if (lost3.length) return good({ finish: () => Promise.resolve([]), lost: lost3 });
+  const stanzas = await controlStanzas(there.map(({ file: file3, path: path2 }) => ({ name: file3.name, path: path2 })));
+  const faults3 = [];
+  there.forEach(({ file: file3 }, i) => {
+    const stanza = stanzas[i];
+    const entry2 = stanza === void 0 ? [] : readPackages2(packageEntry(stanza, file3));
+    if (entry2[0]) known3.set(file3.sha256, entry2[0]);
+    else
+      faults3.push(
+        error("publish-failed", `${file3.name} is not a Debian package of that name, or its control file can't be read`)
+      );
+  });
+  if (faults3.length) return bad(...faults3);
+  const packed3 = new Map(former.flatMap((state) => Object.values(packedOf2(state))));
+  const begun = Object.entries(suites).map(([key, packages]) => {
+    const entries2 = Object.keys(packages).sort(compare).flatMap((name6) => (packages[name6]?.files ?? []).flatMap((f) => known3.get(f.sha256) ?? []));
+    const plain5 = heldData("Packages", Buffer.from(renderPackages(entries2)));
+    const forms2 = readPacked(store2, packed3.get(plain5.file.sha256)).then((found2) => found2 ?? packIndex2(plain5.data));
+    forms2.catch(() => void 0);
+    return { key, plain: plain5, entries: entries2, forms: forms2 };
+  });
+  const contents3 = others2.contents ? await makeContents(store2, suites, former, known3) : {};
+  const sources = others2.sources ? await makeSourceIndices(store2, suites, former) : { indices: [], lost: [] };
+  const finish2 = async () => {
+    const packages = begun.map(async ({ forms: forms2, ...index }) => ({
+      ...index,
+      packed: await forms2,
+      contents: contents3[index.key]
+    }));
+    return [...await Promise.all(packages), ...sources.indices];
+  };
+  return good({ lost: sources.lost, finish: finish2 });
+}
+var packedOf2 = (state) => Object.fromEntries(
+  Object.entries(state?.indices ?? {}).flatMap(([key, index]) => {
+    const forms2 = state?.packed?.[key];
+    return forms2 ? [[key, [index.sha256, forms2]]] : [];
+  })
+);
+async function knownEntries2(store2, suites, former) {
+  const known3 = /* @__PURE__ */ new Map();
+  const read3 = /* @__PURE__ */ new Set();
+  for (const state of former) {
+    for (const [suite2, index] of Object.entries(state?.indices ?? {})) {
+      if (!Object.hasOwn(suites, suite2) || read3.has(index.sha256)) continue;
+      read3.add(index.sha256);
+      for (const entry2 of await entriesOf2(store2, index)) known3.set(entry2.sha256, entry2);
+    }
+  }
+  return known3;
+}
+var plainIndexOf = (state, key) => isSourceIndex({ key }) ? state.sources?.[key.slice(0, key.lastIndexOf("/"))]?.[0] : state.indices[key];
+async function indicesOf(store2, state) {
+  const lost3 = [];
+  const found2 = await parallel(Object.keys(state.indices).sort(), 4, async (key) => {
+    const file3 = state.indices[key];
+    const read3 = file3 && await readIndex3(store2, file3);
+    if (!file3 || !read3) {
+      lost3.push(key);
+      return [];
+    }
+    const packed3 = await readPacked(store2, state.packed?.[key]) ?? await packIndex2(read3.data);
+    const listed5 = state.contents?.[key];
+    const contents3 = listed5 && await readContentsIndex(store2, listed5);
+    if (listed5 && !contents3) lost3.push(key);
+    return [{ key, plain: { file: file3, data: read3.data }, packed: packed3, entries: read3.entries, contents: contents3 }];
+  });
+  const sources = await readSourceIndices(store2, state);
+  lost3.push(...sources.lost);
+  if (!lost3.length) return good([...found2.flat(), ...sources.indices]);
+  const others2 = { contents: state.contents !== void 0, sources: state.sources !== void 0 };
+  const made2 = await makeIndices(store2, state.suites, [], others2);
+  const all = made2.ok && !made2.value.lost.length ? await made2.value.finish() : [];
+  const faults3 = lost3.filter(
+    (key) => all.find((index) => index.key === key)?.plain.file.sha256 !== plainIndexOf(state, key)?.sha256
+  );
+  if (faults3.length)
+    return bad(
+      ...faults3.map(
+        (key) => error("store-damaged", `the store lost the index of ${key}, and packages that it can be made from`, {
+          hint: "publish again"
+        })
+      )
+    );
+  await store2.putObjects(all.flatMap(objectsOf));
+  return good(all);
+}
+
+// ts-src/publish/keyring.ts
+var import_node_fs38 = require("node:fs");
+var import_node_os6 = require("node:os");
+var import_node_path49 = require("node:path");
+init_digest();
+init_names();
+var mark = "keyring:";
+var withoutKeyring = (suites) => Object.fromEntries(
+  Object.entries(suites).map(([suite2, packages]) => {
+    const all = Object.entries(packages);
+    const others2 = all.filter(([, held]) => !held.key.startsWith(mark));
+    return [suite2, others2.length === all.length ? packages : Object.fromEntries(others2)];
+  })
+);
+async function withKeyring(suites, input) {
+  const { channel: channel2, organization } = input;
+  const name6 = `${organization}-archive-keyring`;
+  const files = filesOf3(name6, suites, input);
+  const key = `${mark}${sha256(JSON.stringify([input.maintainer, files]))}`;
+  const keys = Object.keys(suites);
+  const before2 = keys.map((suite2) => channel2.head?.suites[suite2]?.[name6]).find((held2) => held2?.key === key);
+  const held = before2 ?? await makeKeyring(name6, key, files, keys, input);
+  return Object.fromEntries(Object.entries(suites).map(([suite2, packages]) => [suite2, { ...packages, [name6]: held }]));
+}
+function filesOf3(name6, suites, { publicKey, uri: uri2 }) {
+  const names5 = [...new Set(Object.keys(suites).map((key) => key.slice(0, key.lastIndexOf("/"))))].sort();
+  const keyFile = `/usr/share/keyrings/${name6}.asc`;
+  return [
+    ...["usr/", "usr/share/", "usr/share/keyrings/"].map((path2) => ({ path: path2, data: "" })),
+    { path: keyFile.slice(1), data: publicKey },
+    ...uri2 === void 0 ? [] : [{ path: `usr/share/${name6}/`, data: "" }],
+    ...(uri2 === void 0 ? [] : names5).map((suite2) => ({
+      path: `usr/share/${name6}/${suite2.replaceAll("/", "-")}.sources`,
+      data: renderSources({
+        uri: uri2 ?? "",
+        suite: suite2,
+        architectures: Object.keys(suites).flatMap(
+          (key) => key.startsWith(`${suite2}/`) ? [key.slice(suite2.length + 1)] : []
+        ),
+        keyFile,
+        key: publicKey
+      })
+    }))
+  ];
+}
+async function makeKeyring(name6, key, files, suites, { store: store2, channel: channel2, organization, maintainer, now }) {
+  const stamp = stampOf(now);
+  let version3 = `1.0-0.${stamp.slice(0, 8)}.${stamp.slice(8)}`;
+  for (const suite2 of suites) {
+    const highest3 = channel2.value.versions[suite2]?.[name6];
+    if (highest3 !== void 0 && compareDebianVersions(version3, highest3) <= 0)
+      version3 = versionAbove(version3, stamp, highest3);
+  }
+  const control2 = `Package: ${name6}
+Version: ${version3}
+Architecture: all
+Maintainer: ${maintainer}
+Section: misc
+Priority: important
+Description: keys of the package repository of ${organization}
+ The public keys that its Release files are signed with, in /usr/share/keyrings,
+ and entries for apt's sources in /usr/share/${name6}.
+`;
+  const folder2 = (0, import_node_fs38.mkdtempSync)((0, import_node_path49.join)((0, import_node_os6.tmpdir)(), "slipway-keyring-"));
+  try {
+    const file3 = (0, import_node_path49.join)(folder2, debFile(name6, version3, "all"));
+    const seconds = stampSeconds(stamp);
+    await writeAr(
+      file3,
+      [
+        { name: "debian-binary", data: Buffer.from("2.0\n") },
+        { name: "control.tar", data: writeTar([{ path: "control", data: control2 }], seconds) },
+        { name: "data.tar", data: writeTar(files, seconds) }
+      ],
+      seconds
+    );
+    return { version: version3, key, files: [await store2.put(file3)], abi: "", requires: [] };
+  } finally {
+    (0, import_node_fs38.rmSync)(folder2, { recursive: true, force: true });
+  }
+}
+
+// ts-src/publish/staging.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/state.ts
+var import_node_zlib8 = require("node:zlib");
+init_digest();
+
+// ts-src/publish/canonical.ts
+var isRecord = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
+var known2 = /* @__PURE__ */ new WeakSet();
+function noteSorted(value2) {
+  known2.add(value2);
+}
+function sortedKeys(value2) {
+  const sorted4 = sortedValue(value2);
+  known2.add(sorted4);
+  return sorted4;
+}
+function sortedValue(value2) {
+  if (Array.isArray(value2)) {
+    const items = value2;
+    if (!items.some((item) => typeof item === "object")) return value2;
+    const sorted4 = items.map(sortedValue);
+    return sorted4.every((v, i) => v === items[i]) ? value2 : sorted4;
+  }
+  if (!isRecord(value2) || known2.has(value2)) return value2;
+  const keys = Object.keys(value2);
+  let same2 = true;
+  let last2 = "";
+  const parts2 = [];
+  for (const key of keys) {
+    const part = value2[key];
+    const sorted4 = typeof part === "object" ? sortedValue(part) : part;
+    parts2.push(sorted4);
+    same2 &&= sorted4 === part && last2 <= key;
+    last2 = key;
+  }
+  if (same2) return value2;
+  const copy2 = {};
+  keys.forEach((key, at3) => copy2[key] = parts2[at3]);
+  return Object.fromEntries(keys.sort().map((key) => [key, copy2[key]]));
+}
+
+// ts-src/publish/suites.ts
+init_names();
+init_maps();
+function sameSuites(a, b) {
+  return equal(a, b);
+}
+function equal(a, b) {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [Object.entries(a), new Map(Object.entries(b))];
+  return x.every(([key, value2]) => equal(value2, y.get(key))) && [...y].every(([key, value2]) => value2 === void 0 || Object.hasOwn(a, key));
+}
+function orderedSuites(suites) {
+  const ordered2 = {};
+  for (const suite2 of Object.keys(suites).sort()) {
+    const packages = suites[suite2] ?? {};
+    const of = {};
+    for (const debian2 of Object.keys(packages).sort()) {
+      const held = packages[debian2];
+      if (!held) continue;
+      const { abi: abi2, files, key, needs, requires, sources, version: version3 } = held;
+      of[debian2] = {
+        abi: abi2,
+        files: files.map(orderedFile),
+        key,
+        ...needs ? { needs } : {},
+        requires,
+        ...sources ? { sources: sources.map(orderedFile) } : {},
+        version: version3
+      };
+    }
+    ordered2[suite2] = of;
+  }
+  noteSorted(ordered2);
+  return ordered2;
+}
+var orderedFile = ({ name: name6, sha256: digest4, size: size3 }) => ({ name: name6, sha256: digest4, size: size3 });
+var withoutSources = (suites) => Object.fromEntries(
+  Object.entries(suites).map(([suite2, packages]) => {
+    const all = Object.entries(packages);
+    if (!all.some(([, held]) => held.sources)) return [suite2, packages];
+    return [suite2, Object.fromEntries(all.map(([debian2, held]) => [debian2, { ...held, sources: void 0 }]))];
+  })
+);
+var heldIn = (versions) => (scope2, target2, debian2) => ownIn(versions[channelSuite(scope2.distribution, target2)], debian2);
+function highest(before2, suites) {
+  const all = { ...before2 };
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const of = { ...all[suite2] };
+    for (const [debian2, { version: version3 }] of Object.entries(packages)) {
+      const held = ownIn(of, debian2);
+      if (held === void 0 || held !== version3 && compareDebianVersions(version3, held) > 0) of[debian2] = version3;
+    }
+    all[suite2] = of;
+  }
+  return all;
+}
+function otherVersions(before2, suites) {
+  const all = {};
+  for (const [suite2, versions] of Object.entries(before2)) {
+    const held = suites[suite2];
+    const of = {};
+    for (const [debian2, version3] of Object.entries(versions)) {
+      const now = ownIn(held, debian2)?.version;
+      if (now === void 0 || now !== version3 && compareDebianVersions(version3, now) > 0) of[debian2] = version3;
+    }
+    if (Object.keys(of).length) all[suite2] = of;
+  }
+  return all;
+}
+
+// ts-src/publish/state.ts
+init_channels();
+var channelFile = (name6) => `channels/${name6}.json`;
+function channelOf(store2, file3) {
+  const name6 = /^channels\/(.*)\.json$/.exec(file3)?.[1] ?? "";
+  if (isChannelName(name6)) return name6;
+  throw Object.assign(new Error(`${file3} in the store ${store2.blobs.where} belongs to no channel: move it away`), {
+    code: "ESTORE"
+  });
+}
+var channelNames = async (store2) => (await store2.names("channels")).map((file3) => channelOf(store2, file3)).sort();
+var stateFile = (id) => `states/${id.slice(0, 2)}/${id}.json.gz`;
+var shortId = (id) => id.slice(0, 16);
+function stateText(state) {
+  const text8 = JSON.stringify(sortedKeys(state));
+  const id = sha256(text8);
+  return { id, name: stateFile(id), data: (0, import_node_zlib8.gzipSync)(text8, { level: 1 }) };
+}
+async function readState(store2, id) {
+  if (!/^[0-9a-f]{64}$/.test(id)) return void 0;
+  const data = await store2.getBlob(stateFile(id));
+  if (!data) return void 0;
+  try {
+    const text8 = (0, import_node_zlib8.gunzipSync)(data, { maxOutputLength: 1 << 30 });
+    return sha256(text8) === id ? JSON.parse(text8.toString("utf8")) : void 0;
+  } catch {
+    return void 0;
+  }
+}
+async function openChannel(store2, name6, restorable = false) {
+  const { value: value2, tag } = await store2.readTagged(channelFile(name6), restorable);
+  if (value2?.schema === 1) {
+    const file4 = { schema: 2, states: [], switching: false, endpoints: [] };
+    const { suites, versions } = value2;
+    return { name: name6, file: file4, tag, headId: void 0, head: void 0, former: suites, value: { versions } };
+  }
+  const file3 = value2?.schema === 2 ? value2 : { schema: 2, states: [], switching: false, endpoints: [] };
+  for (const { id } of file3.states) {
+    const head = await readState(store2, id);
+    if (head) return { name: name6, file: file3, tag, headId: id, head, former: void 0, value: { versions: versionsOf2(head) } };
+  }
+  return { name: name6, file: file3, tag, headId: void 0, head: void 0, former: void 0, value: { versions: {} } };
+}
+async function claimHead(store2, channel2, id, state, endpoints) {
+  const states = [{ id, when: state.when, kind: state.kind }, ...channel2.file.states.filter((s) => s.id !== id)];
+  const file3 = { schema: 2, states, switching: true, endpoints: endpoints.map((e) => e.id) };
+  if (!await store2.replaceJson(channelFile(channel2.name), file3, channel2.tag)) return void 0;
+  return reread(store2, { ...channel2, file: file3, headId: id, head: state, former: void 0 });
+}
+async function finishSwitch(store2, channel2) {
+  if (channel2.file.switching)
+    await store2.replaceJson(channelFile(channel2.name), { ...channel2.file, switching: false }, channel2.tag);
+}
+async function reread(store2, channel2) {
+  const { tag } = await store2.readTagged(channelFile(channel2.name));
+  return { ...channel2, tag };
+}
+var versionsOf2 = (state) => highest(state.versions, state.suites);
+async function restoreChannel(store2, channel2, endpoints, suites) {
+  if (channel2.head || channel2.former) return channel2;
+  for (const endpoint of endpoints) {
+    for (const suite2 of suites) {
+      const served = await endpoint.read(`dists/${suite2}/InRelease`);
+      const id = served && readRelease(served.data).state;
+      const head = id === void 0 ? void 0 : await readState(store2, id);
+      if (!head || id === void 0 || head.channel !== channel2.name) continue;
+      const states = [];
+      for (let at3 = id; at3 !== void 0 && states.length < 1e3; ) {
+        const state = await readState(store2, at3);
+        if (!state) break;
+        states.push({ id: at3, when: state.when, kind: state.kind });
+        at3 = state.previous;
+      }
+      const file3 = { ...channel2.file, states };
+      return { ...channel2, file: file3, headId: id, head, value: { versions: versionsOf2(head) } };
+    }
+  }
+  return channel2;
+}
+
+// ts-src/publish/staging.ts
+function suitesIn(indices) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const index of [...indices].sort((a, b) => compare(a.key, b.key))) {
+    const at3 = index.key.lastIndexOf("/");
+    const name6 = index.key.slice(0, at3);
+    const suite2 = suites.get(name6) ?? { name: name6, architectures: [], files: [], pool: [] };
+    if (!isSourceIndex(index)) suite2.architectures.push(index.key.slice(at3 + 1));
+    suite2.files.push(...filesOf2(index));
+    for (const entry2 of index.entries) suite2.pool.push(entry2);
+    suites.set(name6, suite2);
+  }
+  return [...suites.values()];
+}
+async function stagePool(store2, endpoint, pool, known3, looks2) {
+  const lost3 = [];
+  const faults3 = [];
+  const wanted = pool.filter((p) => !known3.has(p.sha256) || looks2 && endpoint.has(p.filename, p.size) === false);
+  await parallel(wanted, endpoint.width, async ({ filename, sha256: digest4, size: size3 }) => {
+    const name6 = filename.slice(filename.lastIndexOf("/") + 1);
+    const path2 = await store2.path({ name: name6, sha256: digest4, size: size3 });
+    if (path2 === void 0) return void lost3.push(digest4);
+    let placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    if (placed2 === "other" && known3.has(digest4)) {
+      await endpoint.remove(filename);
+      placed2 = await endpoint.placeFile(filename, { path: path2, sha256: digest4, size: size3 });
+    }
+    if (placed2 === "other")
+      faults3.push(
+        error(
+          "pool-conflict",
+          `${filename} already exists at ${endpoint.where} with the same version and other content`,
+          {
+            hint: "build the package again to give it a new version"
+          }
+        )
+      );
+  });
+  return faults3.length ? bad(...faults3) : good(lost3);
+}
+async function stageSuite(input) {
+  const { endpoint, signer, state, id, suite: suite2, pooled } = input;
+  const { name: name6, files } = suite2;
+  const folder2 = `dists/${name6}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
+  const before2 = seen && readRelease(seen.data);
+  const current = before2?.whole === true && before2.state === id && !input.renew && before2.signedBy.join() === signer.fingerprints.join() && files.every((f) => before2.files.get(f.path)?.sha256 === f.sha256);
+  const fields = commonFields(input);
+  const hashed = pooled.then((there) => there ? placeHashed(endpoint, suite2) : void 0);
+  hashed.catch(() => void 0);
+  const own3 = stageState(input, { ...fields, date: state.when }, hashed);
+  own3.catch(() => void 0);
+  const release2 = current ? void 0 : await signRelease(input, fields, before2?.date ?? 0);
+  const stated = await own3;
+  await hashed;
+  if (!stated.ok) return stated;
+  if (release2?.ok === false) return release2;
+  return good({ name: name6, files, release: release2?.value, before: seen?.tag, current });
+}
+var commonFields = ({ settings: settings3, suite: suite2, signer, state, id }) => ({
+  origin: settings3.organization,
+  architectures: suite2.architectures,
+  fingerprints: signer.fingerprints,
+  channel: state.channel,
+  state: id,
+  sha512: settings3.sha512
+});
+async function signRelease({ signer, suite: suite2, settings: settings3, now }, fields, last2) {
+  const date3 = last2 > now && last2 - now < 864e5 ? last2 + 1e3 : now;
+  const release2 = renderRelease(
+    {
+      ...fields,
+      suite: suite2.name,
+      codename: suite2.name,
+      date: date3,
+      byHash: true,
+      validUntil: settings3.validDays === void 0 ? void 0 : date3 + settings3.validDays * 864e5
+    },
+    suite2.files
+  );
+  const [inRelease, detached] = await Promise.all([
+    signer.sign(release2, "clearsign"),
+    signer.sign(release2, "detached")
+  ]);
+  if (!inRelease.ok) return inRelease;
+  if (!detached.ok) return detached;
+  return good({ release: release2, detached: detached.value, inRelease: inRelease.value });
+}
+var resignState = (input) => {
+  const there = Promise.resolve(true);
+  const fields = { ...commonFields(input), date: input.state.when };
+  return stageState({ ...input, renew: true, pooled: there }, fields, Promise.resolve());
+};
+var hashedName = (suite2, file3) => `dists/${suite2.name}/${byHashPath(file3.path, file3.sha256)}`;
+var writtenOf = ({ files }) => files.filter((f) => !f.unwritten);
+async function placeHashed(endpoint, suite2) {
+  const files = writtenOf(suite2).map((f) => ({ name: hashedName(suite2, f), data: f.data, sha256: f.sha256 }));
+  const placed2 = await endpoint.placeAll(files);
+  const damaged2 = files.filter((_, i) => placed2[i] === "other");
+  for (const { name: name6 } of damaged2) await endpoint.remove(name6);
+  if (damaged2.length) await endpoint.placeAll(damaged2);
+}
+async function stageState({ endpoint, signer, id, suite: suite2, renew: renew2, pooled }, fields, hashed) {
+  const name6 = `states/${shortId(id)}`;
+  const folder2 = `dists/${name6}/${suite2.name}`;
+  const seen = await endpoint.read(`${folder2}/InRelease`);
+  const there = seen && readRelease(seen.data);
+  if (there?.whole && there.signedBy.join() === signer.fingerprints.join() && !renew2) return good(void 0);
+  const release2 = renderRelease({ ...fields, suite: name6, codename: suite2.name, byHash: false }, suite2.files);
+  const signed = await signer.sign(release2, "clearsign");
+  if (!signed.ok) return signed;
+  await hashed;
+  if (!await pooled) return good(void 0);
+  await endpoint.putAll([
+    ...writtenOf(suite2).map((f) => ({ name: `${folder2}/${f.path}`, data: f.data, like: hashedName(suite2, f) })),
+    { name: `${folder2}/InRelease`, data: Buffer.from(signed.value) }
+  ]);
+  return good(void 0);
+}
+async function switchSuites(endpoint, staged) {
+  const changed2 = staged.filter((s) => s.release);
+  const plain5 = staged.flatMap(({ name: name6, files, release: release2 }) => [
+    ...writtenOf({ files }).map((f) => ({
+      name: `dists/${name6}/${f.path}`,
+      data: f.data,
+      like: `dists/${name6}/${byHashPath(f.path, f.sha256)}`
+    })),
+    ...release2 ? [
+      { name: `dists/${name6}/Release`, data: Buffer.from(release2.release) },
+      { name: `dists/${name6}/Release.gpg`, data: Buffer.from(release2.detached) }
+    ] : []
+  ]);
+  const wanted = await parallel(
+    plain5,
+    endpoint.width,
+    async (file3) => (
+      // Compares files of unchanged suites before writing.
+      staged.length !== changed2.length && (await endpoint.read(file3.name))?.data.equals(file3.data) ? [] : [file3]
+    )
+  );
+  await endpoint.putAll(wanted.flat());
+  for (const { name: name6, release: release2, before: before2 } of changed2) {
+    if (!release2) continue;
+    if (!await endpoint.replace(`dists/${name6}/InRelease`, Buffer.from(release2.inRelease), before2))
+      return bad(
+        error("channel-moved", `another run published to ${endpoint.where} since this one was staged`, {
+          hint: "run the same command again: it continues from the published state"
+        })
+      );
+  }
+  return good(changed2.map((s) => `dists/${s.name}/InRelease`));
+}
+
+// ts-src/publish/publication.ts
+async function moveChannel(channel2, draft, outlet, storedLock) {
+  const { store: store2 } = outlet;
+  const { head, headId } = channel2;
+  const others2 = { contents: outlet.settings.contents === true, sources: outlet.settings.sources === true };
+  const all = await suitesWithKey(channel2, draft.suites, outlet);
+  const wanted = others2.sources ? all : withoutSources(all);
+  const same2 = head && sameSuites(head.suites, wanted) && others2.contents === (head.contents !== void 0) && others2.sources === (head.sources !== void 0);
+  if (same2 && headId) return bring(channel2, headId, head, outlet, false);
+  const made2 = await makeIndices(store2, wanted, [head, await fromState(store2, draft)], others2);
+  if (!made2.ok) return made2;
+  if (made2.value.lost.length) return good({ id: void 0, state: void 0, lost: made2.value.lost, changed: false });
+  const { lock: lock2, ...rest2 } = draft;
+  const suites = orderedSuites(wanted);
+  const written3 = lock2 === void 0 ? void 0 : heldData("lock.yaml", Buffer.from(lock2));
+  const versions = otherVersions(channel2.value.versions, wanted);
+  const indices = await made2.value.finish();
+  const state = {
+    schema: 1,
+    channel: channel2.name,
+    previous: headId,
+    ...rest2,
+    suites,
+    ...listedIndices(indices, others2),
+    versions,
+    lock: written3?.file ?? storedLock,
+    when: outlet.now
+  };
+  const { id, ...text8 } = stateText(state);
+  const objects2 = [...indices.flatMap(objectsOf), ...written3 ? [written3] : []];
+  await store2.putObjects(objects2, text8);
+  return bringIndices(channel2, { id, state, indices, looks: false }, outlet, false);
+}
+async function suitesWithKey(channel2, given, outlet) {
+  const suites = withoutKeyring(given);
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  if (!settings3.keyring) return suites;
+  const uri2 = endpoints.find((e) => /^https?:/.test(e.uri))?.uri;
+  const { organization, maintainer = maintainerOf({ organization }) } = settings3;
+  return withKeyring(suites, { store: store2, channel: channel2, organization, maintainer, publicKey: signer.publicKey, uri: uri2, now });
+}
+async function fromState(store2, draft) {
+  return draft.from ? readState(store2, draft.from.state) : void 0;
+}
+async function bring(channel2, id, state, outlet, renew2) {
+  const indices = await indicesOf(outlet.store, state);
+  return indices.ok ? bringIndices(channel2, { id, state, indices: indices.value, looks: true }, outlet, renew2) : indices;
+}
+async function renewFormer(channel2, outlet) {
+  const { store: store2, endpoints, signer, settings: settings3, now } = outlet;
+  const lost3 = [];
+  let renewed = 0;
+  for (const { id } of channel2.file.states) {
+    if (id === channel2.headId) continue;
+    const state = await readState(store2, id);
+    const indices = state && await indicesOf(store2, state);
+    if (!state || !indices?.ok) {
+      lost3.push(id);
+      continue;
+    }
+    for (const endpoint of endpoints)
+      for (const suite2 of suitesIn(indices.value)) {
+        const signed = await resignState({ endpoint, signer, state, id, suite: suite2, settings: settings3, now });
+        if (!signed.ok) return signed;
+      }
+    renewed++;
+  }
+  return good({ renewed, lost: lost3 });
+}
+function bringIndices(channel2, what, outlet, renew2) {
+  const run2 = async (left) => {
+    const [first3, ...rest2] = left;
+    if (!first3) return bringAll(channel2, what, outlet, renew2);
+    const done = await first3.during("publication", () => run2(rest2));
+    return done ?? moved(channel2.name);
+  };
+  return run2(outlet.endpoints);
+}
+async function bringAll(channel2, { id, state, indices, looks: looks2 }, outlet, renew2) {
+  const { store: store2, endpoints } = outlet;
+  const suites = suitesIn(indices);
+  const staged = [];
+  for (const endpoint of endpoints) {
+    const at3 = await stageAt({ endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 });
+    if (!at3.ok) return at3;
+    if (at3.value.lost.length) return good({ id: void 0, state: void 0, lost: at3.value.lost, changed: false });
+    staged.push({ endpoint, suites: at3.value.suites });
+  }
+  const changed2 = staged.some((s) => s.suites.some((suite2) => !suite2.current));
+  let claimed = channel2;
+  const served = endpoints.every((e) => channel2.file.endpoints.includes(e.id));
+  const listed5 = channel2.file.states[0]?.id === id && served;
+  if (!listed5 || changed2 && !channel2.file.switching) {
+    const claim2 = await claimHead(store2, channel2, id, state, endpoints);
+    if (!claim2) return moved(channel2.name);
+    claimed = claim2;
+  }
+  for (const { endpoint, suites: at3 } of staged) {
+    const switched = await switchSuites(endpoint, at3);
+    if (!switched.ok) return switched;
+    await endpoint.switched?.(switched.value);
+  }
+  await finishSwitch(store2, claimed);
+  return good({ id, state, lost: [], changed: changed2 }, changed2 ? clockFaults(channel2, outlet.now) : []);
+}
+var day = 864e5;
+function clockFaults(channel2, now) {
+  const days = Math.floor(((channel2.head?.when ?? now) - now) / day);
+  return days < 1 ? [] : [
+    warning(
+      "clock-behind",
+      `this machine's clock is ${days} days behind the one that published '${channel2.name}' last: machines that have that state keep it`,
+      {
+        hint: `where this clock is wrong, set it and run \`slipway channel renew ${channel2.name}\`; where the other one was, all is well`
+      }
+    )
+  ];
+}
+var moved = (name6) => bad(
+  error("channel-moved", `another run published to the channel '${name6}' since this one was planned`, {
+    hint: "run the same command again: it continues from the published state"
+  })
+);
+async function stageAt(input) {
+  const { endpoint, channel: channel2, id, state, suites, outlet, looks: looks2, renew: renew2 } = input;
+  const { store: store2, signer, settings: settings3, now } = outlet;
+  const key = Buffer.from(signer.publicKey);
+  if (!(await endpoint.read("key.asc"))?.data.equals(key)) await endpoint.put("key.asc", key);
+  const pool = new Map(suites.flatMap((suite2) => suite2.pool.map((p) => [p.filename, p])));
+  let packagesAre = () => void 0;
+  const pooled = new Promise((resolve30) => packagesAre = resolve30);
+  const staging = parallel(
+    suites,
+    endpoint.width,
+    (suite2) => stageSuite({ endpoint, signer, state, id, suite: suite2, settings: settings3, now, renew: renew2, pooled })
+  );
+  staging.catch(() => void 0);
+  let brought;
+  try {
+    brought = await stagePool(store2, endpoint, [...pool.values()], await knownPool(channel2, endpoint), looks2);
+  } finally {
+    packagesAre(brought?.ok === true && !brought.value.length);
+  }
+  const results = await staging;
+  if (!brought.ok) return brought;
+  if (brought.value.length) return good({ suites: [], lost: brought.value });
+  const faults3 = results.flatMap((r) => r.ok ? [] : r.diagnostics);
+  if (faults3.length) return bad(...faults3);
+  return good({ suites: results.flatMap((r) => r.ok ? [r.value] : []), lost: [] });
+}
+async function knownPool(channel2, endpoint) {
+  const known3 = /* @__PURE__ */ new Set();
+  if (channel2.file.switching || !channel2.file.endpoints.includes(endpoint.id)) return known3;
+  const names5 = new Set(Object.keys(channel2.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf("/"))));
+  const served = await parallel([...names5], endpoint.width, (name6) => endpoint.read(`dists/${name6}/InRelease`));
+  if (served.some((seen) => readRelease(seen?.data ?? "").state !== channel2.headId)) return known3;
+  for (const packages of Object.values(channel2.head?.suites ?? {}))
+    for (const { files, sources = [] } of Object.values(packages))
+      for (const file3 of [...files, ...sources]) known3.add(file3.sha256);
+  return known3;
+}
+
+// ts-src/publish/served-check.ts
+var import_node_fs40 = require("node:fs");
+var import_node_os7 = require("node:os");
+var import_node_path51 = require("node:path");
+init_files();
+init_diagnostics();
+init_maps();
+init_process();
+
+// ts-src/publish/raise.ts
+var import_node_fs39 = require("node:fs");
+var import_node_path50 = require("node:path");
+init_names();
+init_maps();
+async function raiseVersions(input) {
+  const { store: store2, suites, now, versions, stamp } = input;
+  const all = {};
+  const jobs2 = [];
+  for (const [suite2, packages] of Object.entries(suites)) {
+    all[suite2] = { ...packages };
+    for (const [debian2, held] of Object.entries(packages)) {
+      const highest3 = ownIn(versions[suite2], debian2);
+      if (highest3 === void 0) continue;
+      const order3 = compareDebianVersions(held.version, highest3);
+      if (order3 > 0 || sameFiles(held, ownIn(now[suite2], debian2))) continue;
+      if (order3 === 0 && !Object.hasOwn(now, suite2)) continue;
+      jobs2.push({ suite: suite2, debian: debian2, held, to: versionAbove(held.version, stamp, highest3) });
+    }
+  }
+  const lost3 = [];
+  await store2.many(jobs2, async ({ suite: suite2, debian: debian2, held, to }) => {
+    const files = await repackAll(input, held, to);
+    if (files.ok) ownEntry(all, suite2)[debian2] = { ...held, version: to, files: files.value };
+    else lost3.push(...files.lost);
+  });
+  return { suites: all, raised: jobs2.map((j) => ({ ...j, from: j.held.version })), lost: lost3 };
+}
+var sameFiles = (a, b) => b !== void 0 && a.files.length === b.files.length && a.files.every((f, i) => f.sha256 === b.files[i]?.sha256 && f.name === b.files[i].name);
+async function repackAll({ store: store2, scratch, stamp }, held, to) {
+  const value2 = [];
+  for (const file3 of held.files) {
+    const path2 = await store2.path(file3);
+    const [name6 = "", , architecture3 = ""] = file3.name.replace(/\.deb$/, "").split("_");
+    const own3 = (0, import_node_fs39.mkdtempSync)((0, import_node_path50.join)(scratch, "raise-"));
+    const target2 = (0, import_node_path50.join)(own3, debFile(name6, to, architecture3));
+    const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
+    if (path2 === void 0 || !await repackDeb(path2, target2, changes)) return { ok: false, lost: [file3.sha256] };
+    value2.push(await store2.put(target2));
+    (0, import_node_fs39.rmSync)(own3, { recursive: true, force: true });
+  }
+  return { ok: true, value: value2 };
+}
+
+// ts-src/publish/served-check.ts
+function samplesOf(state, before2) {
+  return Object.entries(state.suites).flatMap(([key, packages]) => {
+    const all = Object.entries(packages);
+    const found2 = all.find(([debian2, held]) => !sameFiles(held, ownIn(before2[key], debian2))) ?? all[0];
+    const at3 = key.lastIndexOf("/");
+    return found2 ? [{ suite: key.slice(0, at3), architecture: key.slice(at3 + 1), debian: found2[0], version: found2[1].version }] : [];
+  });
+}
+async function checkServed(endpoint, state, before2, publicKey) {
+  const root = (0, import_node_fs40.mkdtempSync)((0, import_node_path51.join)((0, import_node_os7.tmpdir)(), "slipway-apt-"));
+  try {
+    const samples = samplesOf(state, before2);
+    for (const folder2 of ["lists/partial", "cache/archives/partial", "etc/sources.list.d", "got"])
+      makeFolder((0, import_node_path51.join)(root, folder2));
+    (0, import_node_fs40.writeFileSync)((0, import_node_path51.join)(root, "status"), "");
+    (0, import_node_fs40.writeFileSync)(
+      (0, import_node_path51.join)(root, "etc/sources.list.d/slipway.sources"),
+      [...new Set(samples.map((s) => s.suite))].map((suite2) => {
+        const architectures2 = samples.filter((s) => s.suite === suite2).map((s) => s.architecture);
+        const sources = state.sources !== void 0;
+        return renderSources({
+          uri: endpoint.uri,
+          suite: suite2,
+          architectures: architectures2,
+          keyFile: void 0,
+          key: publicKey,
+          sources
+        });
+      }).join("\n")
+    );
+    (0, import_node_fs40.writeFileSync)((0, import_node_path51.join)(root, "apt.conf"), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    const apt = (args) => run("apt-get", ["-q", ...args], {
+      cwd: (0, import_node_path51.join)(root, "got"),
+      env: { PATH: process.env.PATH, LC_ALL: "C", APT_CONFIG: (0, import_node_path51.join)(root, "apt.conf") }
+    });
+    const update2 = await apt(["update"]);
+    if (update2.code !== 0 || /^W:/m.test(update2.stderr)) return refused2(endpoint, "update from", update2.stderr);
+    for (const s of samples) {
+      const got = await apt(["download", `${s.debian}:${s.architecture}=${s.version}`]);
+      if (got.code !== 0)
+        return refused2(endpoint, `download ${s.debian} ${s.version} (${s.architecture}) from`, got.stderr);
+      if (!state.sources || !state.suites[`${s.suite}/${s.architecture}`]?.[s.debian]?.sources) continue;
+      const source3 = await apt(["source", "--download-only", `${s.debian}=${s.version}`]);
+      if (source3.code !== 0)
+        return refused2(endpoint, `download the source of ${s.debian} ${s.version} from`, source3.stderr);
+    }
+    return good(void 0);
+  } finally {
+    (0, import_node_fs40.rmSync)(root, { recursive: true, force: true });
+  }
+}
+var configuration = (root, architectures2) => [
+  `Dir::Etc "${root}/etc";`,
+  `Dir::State "${root}";`,
+  `Dir::State::status "${root}/status";`,
+  `Dir::State::lists "${root}/lists";`,
+  `Dir::Cache "${root}/cache";`,
+  'Dir::Etc::parts "/dev/null";',
+  'Dir::Etc::sourcelist "/dev/null";',
+  'APT::Sandbox::User "";',
+  'APT::Update::Error-Mode "any";',
+  'Acquire::Languages "none";',
+  'Acquire::Retries "3";',
+  `APT::Architecture "${architectures2[0] ?? "amd64"}";`,
+  `APT::Architectures { ${architectures2.map((a) => `"${a}";`).join(" ")} };`,
+  ""
+].join("\n");
+var refused2 = (endpoint, what, said) => bad(
+  error(
+    "served-wrong",
+    `apt can't ${what} ${endpoint.where}: ${said.trim().split("\n").filter((l) => /^[EW]:/.test(l)).slice(0, 3).join(" ") || said.trim().slice(-300)}`,
+    { hint: "the channel serves its former state again; check whether a cache keeps old files" }
+  )
+);
+
+// ts-src/publish/checked.ts
+async function moveChecked(channel2, draft, outlet, storedLock) {
+  const moved3 = await moveChannel(channel2, draft, outlet, storedLock);
+  if (!moved3.ok || !moved3.value.changed || !moved3.value.state) return moved3;
+  for (const endpoint of outlet.endpoints.filter((e) => e.served)) {
+    const checked = await checkServed(endpoint, moved3.value.state, channel2.head?.suites ?? {}, outlet.signer.publicKey);
+    if (checked.ok) continue;
+    if (!channel2.head || !channel2.headId) return checked;
+    const back = await moveChannel(
+      await openChannel(outlet.store, channel2.name),
+      {
+        kind: "rollback",
+        from: { channel: channel2.name, state: channel2.headId },
+        suites: channel2.head.suites,
+        tests: channel2.head.tests,
+        stamp: channel2.head.stamp,
+        who: draft.who,
+        verdicts: []
+      },
+      outlet,
+      channel2.head.lock
+    );
+    if (back.ok) return checked;
+    return bad(
+      ...checked.diagnostics,
+      error("served-wrong", `the channel '${channel2.name}' could not go back to ${shortId(channel2.headId)}`),
+      ...back.diagnostics
+    );
+  }
+  return moved3;
+}
+
+// ts-src/publish/environment.ts
+var import_node_fs41 = require("node:fs");
+var import_node_path52 = require("node:path");
+
+// ts-src/io/gzip.ts
+var import_node_zlib9 = require("node:zlib");
+var largestBlock = 65535;
+function storedGzip(data) {
+  const parts2 = [Buffer.from([31, 139, 8, 0, 0, 0, 0, 0, 2, 3])];
+  for (let at3 = 0; at3 === 0 || at3 < data.length; at3 += largestBlock) {
+    const block8 = data.subarray(at3, at3 + largestBlock);
+    const header2 = Buffer.alloc(5);
+    header2[0] = at3 + largestBlock >= data.length ? 1 : 0;
+    header2.writeUInt16LE(block8.length, 1);
+    header2.writeUInt16LE(~block8.length & largestBlock, 3);
+    parts2.push(header2, block8);
+  }
+  return Buffer.concat([...parts2, (0, import_node_zlib9.gzipSync)(data, { level: 1 }).subarray(-8)]);
+}
+
+// ts-src/publish/environment.ts
+init_digest();
+init_names();
+init_maps();
+
+// ts-src/render/control.ts
+function renderControl(c) {
+  const fields = [
+    ["Package", c.package],
+    ["Source", c.source === c.package ? void 0 : c.source],
+    ["Version", c.version],
+    ["Auto-Built-Package", c.buildIds ? "debug-symbols" : void 0],
+    ["Architecture", c.architecture],
+    ["Maintainer", c.maintainer],
+    ["Installed-Size", String(c.installedSize)],
+    ["Depends", simplified(c.depends).join(", ") || void 0],
+    ["Conflicts", c.conflicts.join(", ") || void 0],
+    ["Replaces", c.replaces.join(", ") || void 0],
+    ["Provides", c.provides.join(", ") || void 0],
+    ["Section", c.section],
+    ["Priority", "optional"],
+    ["Homepage", c.homepage],
+    ["Vcs-Git", c.vcsGit],
+    ["Vcs-Browser", c.vcsBrowser],
+    ["Bugs", c.bugs],
+    ["Description", [c.summary, ...c.description.map((l) => ` ${l}`)].join("\n")],
+    ["Build-Ids", c.buildIds?.join(" ") || void 0]
+  ];
+  return fields.flatMap(([name6, value2]) => value2 === void 0 ? [] : [`${name6}: ${value2}
+`]).join("");
+}
+function simplified(relations3) {
+  const bounded = new Set(relations3.flatMap((r) => /^(\S+) \((?:>=|>>|=) [^)]*\)$/.exec(r)?.[1] ?? []));
+  return [...new Set(relations3)].filter((r) => r !== "" && !bounded.has(r));
+}
+
+// resources/templates/prefix/copyright.mustache
+var copyright_default2 = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: {{name}}\nComment: The files of this package are made by Slipway from the settings of the distribution.\n\nFiles: *\nCopyright: {{year}} {{maintainer}}\nLicense: Apache-2.0\n On Debian systems, the full text of the Apache License 2.0 is in\n /usr/share/common-licenses/Apache-2.0.\n";
+
+// ts-src/render/environment-docs.ts
+init_template();
+function renderEnvironmentDocs(of) {
+  const date3 = new Date(of.seconds * 1e3);
+  return {
+    copyright: renderTemplate(copyright_default2, {
+      name: of.name,
+      year: date3.getUTCFullYear(),
+      maintainer: of.maintainer
+    }),
+    changelog: renderTemplate(changelog_default, {
+      source: of.name,
+      version: of.version,
+      release: of.release,
+      lines: entryLines("Made by Slipway from the settings of the distribution."),
+      maintainer: of.maintainer,
+      date: date3.toUTCString().replace("GMT", "+0000")
+    }),
+    summary: `shell environment of ${of.prefix}`,
+    description: [
+      `Source ${of.prefix}/setup.sh (or setup.bash, setup.zsh) in a shell to`,
+      `run programs of the distribution '${of.distribution}'.`
+    ]
+  };
+}
+
+// ts-src/publish/environment.ts
+var environmentsOf = (distro, lock2) => ({ id, scope: scope2, target: target2 }) => {
+  const name6 = environmentPackage(distro, scope2.distribution);
+  const versions = lock2?.versions && Object.hasOwn(lock2.versions, id) ? lock2.versions[id] : void 0;
+  return {
+    name: name6,
+    distribution: scope2.distribution,
+    prefix: scope2,
+    target: target2,
+    maintainer: maintainerOf(distro),
+    locked: versions && Object.hasOwn(versions, name6) ? versions[name6] : void 0
+  };
+};
+var withEnvironments = (versions, graphs, environments, stamp, channel2) => Object.fromEntries(
+  graphs.map((graph2) => {
+    const suite2 = channelSuite(graph2.scope.distribution, graph2.target);
+    const of = environments(graph2);
+    const highest3 = ownIn(channel2.value.versions[suite2], of.name);
+    const input = { ...of, stamp, highest: highest3 };
+    const held = ownIn(channel2.head?.suites[suite2], of.name);
+    return [
+      graph2.id,
+      { ...versions[graph2.id], [of.name]: held?.key === keyOf(input) ? held.version : versionOf2(input) }
+    ];
+  })
+);
+var recipe = 1;
+var upstream = "1.0.0";
+function contentOf(input) {
+  const { prefix: prefix2 } = input.prefix;
+  return prefixFiles(input.prefix).map(({ name: name6, text: text8, mode }) => ({ path: `${prefix2}/${name6}`, data: text8, mode }));
+}
+var dependsOf = ({ prefix: prefix2 }) => prefix2.underlayPrefixes.some((p) => p !== "/usr") ? ["python3"] : [];
+var keyOf = (input) => sha256(
+  JSON.stringify([
+    "environment",
+    recipe,
+    input.name,
+    input.target.release,
+    input.target.architecture,
+    input.maintainer,
+    dependsOf(input),
+    contentOf(input).map((f) => [f.path, f.mode, f.data])
+  ])
+);
+async function environmentOf2(store2, scratch, input, held) {
+  const key = keyOf(input);
+  if (held?.key === key && (await store2.many(held.files, (f) => store2.path(f))).every((path2) => path2 !== void 0))
+    return held;
+  const version3 = versionOf2(input);
+  const file3 = (0, import_node_path52.join)(scratch, debFile(input.name, version3, input.target.architecture));
+  (0, import_node_fs41.rmSync)(file3, { force: true });
+  await writePackage(file3, input, version3);
+  const deb2 = await store2.put(file3);
+  (0, import_node_fs41.rmSync)(file3, { force: true });
+  return { version: version3, key, files: [deb2], abi: abiName(input.name, key), requires: [], needs: [] };
+}
+function versionOf2({ locked: locked3, highest: highest3, stamp, target: target2 }) {
+  const fits2 = locked3 !== void 0 && (highest3 === void 0 || compareDebianVersions(locked3, highest3) >= 0);
+  return fits2 ? locked3 : debianVersion(upstream, target2.release, stamp);
+}
+async function writePackage(file3, input, version3) {
+  const seconds = stampSeconds(stampOfVersion(version3) ?? input.stamp);
+  const { copyright, changelog, summary, description } = renderEnvironmentDocs({
+    name: input.name,
+    version: version3,
+    release: input.target.release,
+    distribution: input.distribution,
+    prefix: input.prefix.prefix,
+    maintainer: input.maintainer,
+    seconds
+  });
+  const documents = `/usr/share/doc/${input.name}`;
+  const files = [
+    ...contentOf(input),
+    { path: `${documents}/changelog.Debian.gz`, data: storedGzip(Buffer.from(changelog)) },
+    { path: `${documents}/copyright`, data: copyright }
+  ].map((f) => ({ ...f, path: f.path.slice(1) }));
+  const folders2 = /* @__PURE__ */ new Set();
+  for (const { path: path2 } of files)
+    for (let at3 = path2.indexOf("/"); at3 > 0; at3 = path2.indexOf("/", at3 + 1)) folders2.add(path2.slice(0, at3 + 1));
+  const all = [...[...folders2].map((path2) => ({ path: path2, data: "" })), ...files].sort(
+    (a, b) => a.path < b.path ? -1 : 1
+  );
+  const control2 = renderControl({
+    package: input.name,
+    source: input.name,
+    version: version3,
+    architecture: input.target.architecture,
+    maintainer: input.maintainer,
+    installedSize: files.reduce((sum, f) => sum + Math.ceil(f.data.length / 1024), folders2.size),
+    section: "misc",
+    depends: dependsOf(input),
+    provides: [],
+    conflicts: [],
+    replaces: [],
+    summary,
+    description
+  });
+  const sums = files.map((f) => `${md5(f.data)}  ${f.path}
+`).join("");
+  const members2 = [
+    { path: "control", data: control2 },
+    { path: "md5sums", data: sums }
+  ];
+  await writeAr(
+    file3,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar.gz", data: storedGzip(writeTar(members2, seconds)) },
+      { name: "data.tar.gz", data: storedGzip(writeTar(all, seconds)) }
+    ],
+    seconds
+  );
+}
+
+// ts-src/publish/key-health.ts
+init_diagnostics();
+init_process();
+
+// ts-src/publish/signing.ts
+var import_node_fs44 = require("node:fs");
+var import_node_path55 = require("node:path");
+init_lists();
+init_diagnostics();
+init_files();
+init_process();
+
+// ts-src/publish/signatures.ts
+var import_node_fs42 = require("node:fs");
+var import_node_os8 = require("node:os");
+var import_node_path53 = require("node:path");
+init_diagnostics();
+init_process();
+function primaryKeys(colons) {
+  const primaries = /* @__PURE__ */ new Map();
+  let primary;
+  let fresh = false;
+  for (const line2 of colons.split("\n")) {
+    const f = line2.split(":");
+    const kind = f[0] ?? "";
+    if (kind === "pub" || kind === "sec") fresh = true;
+    const fingerprint3 = f[9] ?? "";
+    if (kind !== "fpr" || !/^[0-9A-F]+$/.test(fingerprint3)) continue;
+    if (fresh) primary = fingerprint3;
+    fresh = false;
+    if (primary !== void 0) primaries.set(fingerprint3, primary);
+  }
+  return primaries;
+}
+var signersIn = (status) => [...status.matchAll(/^\[GNUPG:\] SIG_CREATED (?:\S+ ){5}([0-9A-F]{16,64})$/gm)].flatMap((m) => m[1] ?? []);
+function checkSigners(wanted, made2, primaries) {
+  const signed = new Set(made2.map((fingerprint3) => primaries.get(fingerprint3) ?? fingerprint3));
+  const missing = wanted.filter((fingerprint3) => !signed.has(fingerprint3));
+  return missing.length ? bad(
+    error("signature-missing", `no signature was made by the key ${missing.join(", ")}`, {
+      hint: "the key may have expired, be revoked or have no secret part here: renew it, or remove it from signing_key"
+    })
+  ) : good(void 0);
+}
+async function checkSignature(signature, text8, form, publicKey, wanted) {
+  const folder2 = (0, import_node_fs42.mkdtempSync)((0, import_node_path53.join)((0, import_node_os8.tmpdir)(), "slipway-signature-"));
+  try {
+    (0, import_node_fs42.writeFileSync)((0, import_node_path53.join)(folder2, "signature"), signature);
+    (0, import_node_fs42.writeFileSync)((0, import_node_path53.join)(folder2, "text"), text8);
+    const gpg2 = (args2, input) => run(
+      "gpg",
+      ["--batch", "--no-tty", "--homedir", folder2, "--trust-model", "always", ...args2],
+      input === void 0 ? {} : { input }
+    );
+    await gpg2(["--import"], publicKey);
+    const listed5 = await gpg2(["--with-colons", "--list-keys"]);
+    const args = form === "clearsign" ? ["--decrypt", (0, import_node_path53.join)(folder2, "signature")] : [];
+    const checked = await gpg2([
+      "--status-fd",
+      "2",
+      ...args.length ? args : ["--verify", (0, import_node_path53.join)(folder2, "signature"), (0, import_node_path53.join)(folder2, "text")]
+    ]);
+    const valid = [...checked.stderr.matchAll(/^\[GNUPG:\] VALIDSIG ([0-9A-F]+)/gm)].flatMap((m) => m[1] ?? []);
+    const signers = checkSigners(wanted, valid, primaryKeys(listed5.stdout));
+    if (!signers.ok) return signers;
+    const trimmed2 = (lines2) => lines2.replace(/[ \t]+$/gm, "").trimEnd();
+    return form === "detached" || trimmed2(checked.stdout) === trimmed2(text8.toString()) ? good(void 0) : bad(error("signature-missing", "the signing command signed a different text"));
+  } finally {
+    (0, import_node_fs42.rmSync)(folder2, { recursive: true, force: true });
+  }
+}
+
+// ts-src/publish/signing-room.ts
+var import_node_child_process4 = require("node:child_process");
+var import_node_fs43 = require("node:fs");
+var import_node_path54 = require("node:path");
+init_process();
+var hold2 = `set -eu
+read -r pid rest < /proc/self/stat
+mount -t tmpfs -o mode=0700,nosuid,nodev,noexec,size=64m tmpfs /dev/shm
+mkdir -m 700 /dev/shm/g
+echo "$pid"
+exec cat >/dev/null`;
+var watch = `trap '' HUP INT TERM
+echo ready
+cat >/dev/null
+gpgconf --homedir "$1/g" --kill all 2>/dev/null
+rm -rf "$1"`;
+async function openRoom() {
+  const user2 = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const namespaces = [...user2, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"];
+  const held = await holder("unshare", [...namespaces, "sh", "-c", hold2]);
+  if (!held) return watchedRoom();
+  const enter2 = [
+    "--target",
+    held.said,
+    "--mount",
+    "--pid",
+    ...user2.length ? ["--user", "--preserve-credentials"] : []
+  ];
+  return {
+    home: "/dev/shm/g",
+    run: (command2, args, options5) => run("nsenter", [...enter2, "--", command2, ...args], options5),
+    close: held.end
+  };
+}
+async function watchedRoom() {
+  const folder2 = (0, import_node_fs43.mkdtempSync)("/dev/shm/slipway-");
+  const held = await holder("sh", ["-c", watch, "watch", folder2]);
+  if (!held) throw new Error("sh could not be started");
+  const home = (0, import_node_path54.join)(folder2, "g");
+  await run("mkdir", ["-m", "700", home]);
+  return { home, run, close: held.end };
+}
+function holder(command2, args) {
+  return new Promise((resolve30) => {
+    const child = (0, import_node_child_process4.spawn)(command2, args, { stdio: ["pipe", "pipe", "ignore"], detached: true });
+    const ended = new Promise((done) => child.once("close", () => done()));
+    child.once("error", () => resolve30(void 0));
+    child.once("exit", () => resolve30(void 0));
+    child.stdin.on("error", () => void 0);
+    child.stdout.once(
+      "data",
+      (said) => resolve30({
+        said: said.toString().trim(),
+        end: async () => {
+          child.stdin.end();
+          await ended;
+        }
+      })
+    );
+  });
+}
+
+// ts-src/publish/signing.ts
+init_faults();
+init_home();
+async function withSigner(key, work2) {
+  if (key.kind === "command") {
+    const signer = await commandSigner(key);
+    return signer.ok ? work2(signer.value) : signer;
+  }
+  if (key.kind === "keyring") {
+    const signer = await signerOf({ home: key.home, run }, key.keys);
+    return signer.ok ? work2(signer.value) : signer;
+  }
+  const room = await openRoom();
+  try {
+    const filled = key.kind === "files" ? await importKeys(room, key.keys) : await bringMadeKey(room, key);
+    if (!filled.ok) return filled;
+    const signer = await signerOf(room, []);
+    return signer.ok ? await work2(signer.value) : signer;
+  } finally {
+    await room.close();
+  }
+}
+var gpg = (at3, args, options5) => at3.run("gpg", ["--batch", "--yes", "--no-tty", "--homedir", at3.home, ...args], options5);
+var gpgReason = (o) => o.stderr.trim().split("\n").filter((line2) => !line2.startsWith("[GNUPG:]")).pop() || `it ended with ${o.signal ?? o.code}`;
+var failed2 = (what, o) => bad(error("signing-key", `gpg could not ${what}: ${gpgReason(o)}`, { hint: hintOf(o) }));
+function hintOf(o) {
+  if (o.code === 127) return "run `slipway doctor` to see what this machine lacks";
+  if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
+    return "the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline";
+  return "run the same command again";
+}
+var importScript = `set -eu
+IFS= read -r passphrase || :
+printf 'allow-preset-passphrase\\n' > "$1/gpg-agent.conf"
+printf %s "$passphrase" | gpg --batch --yes --no-tty --homedir "$1" --pinentry-mode loopback --passphrase-fd 0 --import /dev/fd/3
+[ -n "$passphrase" ] || exit 0
+preset=$(gpgconf --list-dirs libexecdir)/gpg-preset-passphrase
+for grip in $(gpg --batch --no-tty --homedir "$1" --with-colons --with-keygrip -K | sed -n 's/^grp:*\\([0-9A-F]*\\):.*/\\1/p'); do
+  [ ! -e "$1/preset-$grip" ] || continue
+  : > "$1/preset-$grip"
+  printf %s "$passphrase" | GNUPGHOME=$1 "$preset" --preset "$grip"
+done`;
+async function importKeys(room, keys) {
+  for (const { file: file3, passphrase } of keys) {
+    let descriptor;
+    try {
+      descriptor = (0, import_node_fs44.openSync)(file3, "r");
+    } catch (e) {
+      return bad(
+        error("signing-key", `the file with the secret key can't be read: ${codeOf(e)}`, {
+          file: file3
+        })
+      );
+    }
+    const imported = await room.run("sh", ["-c", importScript, "import", room.home], {
+      input: `${passphrase ?? ""}
+`,
+      descriptors: [descriptor]
+    });
+    (0, import_node_fs44.closeSync)(descriptor);
+    if (imported.code !== 0)
+      return bad(
+        error(
+          "signing-key",
+          /no valid OpenPGP data|processed: 0/.test(imported.stderr) ? "the file holds no secret key" : `gpg can't read the secret key: ${gpgReason(imported)}`,
+          {
+            file: file3,
+            hint: "export the key with `gpg --armor --export-secret-keys`"
+          }
+        )
+      );
+  }
+  return good(void 0);
+}
+var copyHome = `set -eu
+new=$2.new-$$
+rm -rf "$new"; mkdir -m 700 "$new"
+for name in pubring.kbx trustdb.gpg private-keys-v1.d openpgp-revocs.d; do
+  if [ -e "$1/$name" ]; then cp -R "$1/$name" "$new/"; fi
+done
+rm -rf "$2"; mv "$new" "$2"`;
+async function bringMadeKey(room, key) {
+  if (exists(`${key.home}/pubring.kbx`)) {
+    const brought = await room.run("sh", ["-c", copyHome, "copy", key.home, room.home]);
+    if (brought.code !== 0) return failed2("bring its keys", brought);
+    const listed5 = await gpg(room, ["--with-colons", "--list-secret-keys"]);
+    if (listed5.code !== 0) return failed2("list its keys", listed5);
+    if (fingerprintsIn(listed5.stdout).length) return good(void 0);
+  }
+  const made2 = await gpg(room, [
+    "--passphrase",
+    "",
+    "--pinentry-mode",
+    "loopback",
+    "--quick-generate-key",
+    `${key.name} packages (slipway)`,
+    "rsa3072",
+    "sign",
+    "never"
+  ]);
+  if (made2.code !== 0) return failed2("make a key", made2);
+  makeFolder(key.home, 448);
+  const kept3 = await room.run("sh", ["-c", copyHome, "copy", room.home, key.home]);
+  return kept3.code === 0 ? good(void 0) : failed2("keep the key", kept3);
+}
+var fingerprintsIn = (colons) => [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map(
+  ([, fingerprint3 = ""]) => fingerprint3
+);
+async function signerOf(at3, keys) {
+  const listed5 = await gpg(at3, ["--with-colons", "--list-secret-keys", "--", ...keys]);
+  const fingerprints = [...new Set(fingerprintsIn(listed5.stdout))];
+  if (listed5.code === 127) return failed2("list its keys", listed5);
+  const all = [...primaryKeys(listed5.stdout).keys()];
+  const unknown2 = keys.filter(
+    (key) => /^[0-9A-Fa-f]{16,40}$/.test(key) && !all.some((f) => f.endsWith(key.toUpperCase()))
+  );
+  if (!fingerprints.length || unknown2.length)
+    return bad(
+      error("signing-key", `the secret key ${(unknown2.length ? unknown2 : keys).join(", ")} is not in ${at3.home}`, {
+        hint: "import it with `gpg --import FILE`, correct signing_key in distro.yaml, or remove it: then a key is made"
+      })
+    );
+  const exported = await gpg(at3, ["--armor", "--export", "--", ...fingerprints]);
+  if (exported.code !== 0 || !isWholeKey(exported.stdout)) return failed2("export the public key", exported);
+  const primaries = primaryKeys(listed5.stdout);
+  const by = fingerprints.flatMap((f) => ["--local-user", f]);
+  const afterFirst = firstAlone();
+  return good({
+    fingerprints,
+    publicKey: exported.stdout,
+    sign(text8, form) {
+      const how = form === "clearsign" ? ["--clearsign"] : ["--armor", "--detach-sign"];
+      return afterFirst(async () => {
+        const signed = await gpg(at3, ["--status-fd", "2", "--digest-algo", "SHA512", ...by, ...how], { input: text8 });
+        if (signed.code !== 0 || !signed.stdout) return failed2("sign", signed);
+        const checked = checkSigners(fingerprints, signersIn(signed.stderr), primaries);
+        return checked.ok ? good(signed.stdout) : checked;
+      });
+    },
+    run: (command2, args, options5 = {}) => at3.run(command2, args, { ...options5, env: { ...plainEnvironment(), ...options5.env, GNUPGHOME: at3.home } })
+  });
+}
+function firstAlone() {
+  let first3;
+  return (work2) => {
+    if (first3) return first3.then(work2);
+    const begun = work2();
+    first3 = begun.catch(() => void 0);
+    return begun;
+  };
+}
+async function commandSigner({ command: command2, publicKey }) {
+  const text8 = exists(publicKey) ? (0, import_node_fs44.readFileSync)(publicKey, "utf8") : "";
+  const shown5 = await run("gpg", ["--batch", "--no-tty", "--with-colons", "--show-keys", "--", publicKey]);
+  const fingerprints = fingerprintsIn(shown5.stdout);
+  if (!fingerprints.length || !isWholeKey(text8))
+    return bad(
+      error("signing-key", "the public key of the signing command is not an armored OpenPGP key", { file: publicKey })
+    );
+  const program3 = first(command2);
+  const args = command2.slice(1);
+  return good({
+    fingerprints,
+    publicKey: text8,
+    async sign(message, form) {
+      const signed = await run(program3, [...args, form], { input: message });
+      const begin = form === "clearsign" ? "-----BEGIN PGP SIGNED MESSAGE-----" : "-----BEGIN PGP SIGNATURE-----";
+      if (signed.code === 0 && signed.stdout.startsWith(begin)) {
+        const checked = await checkSignature(signed.stdout, message, form, text8, fingerprints);
+        return checked.ok ? good(signed.stdout) : checked;
+      }
+      return bad(
+        error(
+          "signing-key",
+          `the signing command ${program3} ${signed.code === 0 ? "wrote no signature" : `failed: ${gpgReason(signed)}`}`
+        )
+      );
+    },
+    run: () => Promise.resolve({ code: 127, signal: null, stdout: "", stderr: "a signing command has no key to lend" })
+  });
+}
+var isWholeKey = (text8) => text8?.trimEnd().endsWith("-----END PGP PUBLIC KEY BLOCK-----") ?? false;
+var keyOf2 = (named7, state, organization) => named7 === void 0 ? { kind: "made", home: (0, import_node_path55.join)(state, "gnupg"), name: organization } : {
+  kind: "keyring",
+  home: process.env.GNUPGHOME ?? (0, import_node_path55.join)(homeFolder(), ".gnupg"),
+  keys: [named7].flat()
+};
+function keyFromEnvironment(env2) {
+  const passphrase = env2.SLIPWAY_SIGNING_PASSPHRASE;
+  delete env2.SLIPWAY_SIGNING_PASSPHRASE;
+  return env2.SLIPWAY_SIGNING_KEY_FILE ? { kind: "files", keys: [{ file: env2.SLIPWAY_SIGNING_KEY_FILE, passphrase }] } : void 0;
+}
+
+// ts-src/publish/key-health.ts
+var day2 = 864e5;
+var notice2 = 60 * day2;
+async function keyHealth(publicKey, now) {
+  const keys = await keysOf3(publicKey);
+  return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
+}
+async function keysOf3(publicKey) {
+  const shown5 = await run(
+    "gpg",
+    ["--homedir", "/nonexistent/slipway", "--batch", "--no-tty", "--no-options", "--no-keyring"].concat([
+      "--trust-model",
+      "always",
+      "--with-colons",
+      "--show-keys"
+    ]),
+    { input: publicKey }
+  );
+  return shown5.code === 0 ? good(keysIn(shown5.stdout)) : bad(error("signing-key", `gpg can't read the public key: ${shown5.stderr.trim()}`));
+}
+async function trySigning(key, now) {
+  if (key.kind === "made") return [];
+  const tried3 = await withSigner(key, async (signer) => {
+    const health = await keyHealth(signer.publicKey, now);
+    const signed = await signer.sign("a try\n", "clearsign");
+    return signed.ok || health.some(isError) ? good(health) : signed;
+  });
+  return tried3.ok ? tried3.value : tried3.diagnostics;
+}
+function keysIn(colons) {
+  const keys = [];
+  let signing = [];
+  let primaryEnds;
+  const close = () => {
+    const key = keys[keys.length - 1];
+    if (!key) return;
+    const last2 = signing.includes(void 0) ? void 0 : Math.max(0, ...signing.map((e) => e ?? 0));
+    const ends = [primaryEnds, last2].filter((e) => e !== void 0);
+    key.ends = ends.length ? Math.min(...ends) : void 0;
+  };
+  for (const line2 of colons.split("\n")) {
+    const f = line2.split(":");
+    const kind = f[0];
+    const ends = f[6] ? Number(f[6]) * 1e3 : void 0;
+    if (kind === "pub") {
+      close();
+      signing = [];
+      primaryEnds = ends;
+      keys.push({ fingerprint: "", ends: void 0, weak: weakness(Number(f[3]), Number(f[2])) });
+    }
+    const key = keys[keys.length - 1];
+    if ((kind === "pub" || kind === "sub") && f[11]?.includes("s") && f[1] !== "r") signing.push(ends);
+    if (kind === "fpr" && key && !key.fingerprint) key.fingerprint = f[9] ?? "";
+  }
+  close();
+  return keys;
+}
+function weakness(algorithm, bits2) {
+  if (algorithm === 17) return "DSA";
+  return [1, 2, 3].includes(algorithm) && bits2 < 2048 ? `RSA of ${bits2} bits` : void 0;
+}
+function judgeKey({ fingerprint: fingerprint3, ends, weak }, now) {
+  const diagnostics = [];
+  const short4 = fingerprint3.slice(-16);
+  const date3 = (at3) => new Date(at3).toISOString().slice(0, 10);
+  if (ends !== void 0 && ends <= now)
+    diagnostics.push(
+      error("key-expired", `the signing key ${short4} expired on ${date3(ends)}`, {
+        hint: "extend it (gpg --quick-set-expire) or sign with another key; nothing was published"
+      })
+    );
+  else if (ends !== void 0 && ends - now < notice2)
+    diagnostics.push(
+      warning(
+        "key-expiring",
+        `the signing key ${short4} expires on ${date3(ends)}, in ${Math.floor((ends - now) / day2)} days`,
+        { hint: "extend it, or also sign with a second key soon, so that robots know that key in time" }
+      )
+    );
+  if (weak !== void 0)
+    diagnostics.push(
+      warning("key-weak", `the signing key ${short4} is ${weak}: newer releases of apt refuse what it signs`, {
+        hint: "also sign with an rsa4096 or ed25519 key"
+      })
+    );
+  return diagnostics;
+}
+
+// ts-src/publish/package-sources.ts
+var import_node_fs45 = require("node:fs");
+var import_node_path56 = require("node:path");
+init_diagnostics();
+init_process();
+init_names();
+
+// ts-src/render/table.ts
+init_lists();
+function renderTable(head, rows) {
+  const all = [head, ...rows].map((r) => r.map(printable));
+  const widths = head.map((_, c) => Math.min(60, Math.max(...all.map((r) => (r[c] ?? "").length))));
+  return all.map(
+    (r) => `${r.map((t, c) => c === r.length - 1 ? t : t.padEnd(at(widths, c))).join("  ").trimEnd()}
+`
+  ).join("");
+}
+var someOf = (names5, most9, count3 = names5.length) => count3 > most9 + 1 ? `${names5.slice(0, most9).join(", ")} and ${count3 - most9} more` : names5.join(", ");
+
+// ts-src/publish/package-sources.ts
+var width3 = 4;
+async function withSources(input) {
+  const { store: store2, suites, runs } = input;
+  const all = {};
+  const wanted = [];
+  const without = [];
+  for (const [suite2, packages] of Object.entries(suites)) {
+    const graph2 = runs.find((g) => channelSuite(g.scope.distribution, g.target) === suite2);
+    const numbers = new Map(graph2?.scope.packages.map((p, n) => [p.debian, n]));
+    const of = { ...packages };
+    all[suite2] = of;
+    for (const [debian2, held] of Object.entries(packages)) {
+      if (held.sources && store2.holds(held.sources)) continue;
+      const number7 = numbers.get(debian2);
+      if (graph2 && number7 !== void 0 && graph2.records[number7]?.key === held.key)
+        wanted.push({ suite: suite2, debian: debian2, held, graph: graph2, number: number7 });
+      else if (number7 !== void 0) without.push(debian2);
+    }
+  }
+  const diagnostics = [];
+  if (without.length)
+    diagnostics.push(
+      warning(
+        "source-missing",
+        `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ${without.length === 1 ? "it" : "them"} was not made from the sources of this run`,
+        { hint: "rebuild the packages to add their sources" }
+      )
+    );
+  await makeSources(input, wanted, all, diagnostics);
+  return { suites: all, diagnostics };
+}
+async function makeSources(input, wanted, all, diagnostics) {
+  const { store: store2, scratch, make } = input;
+  const paths2 = await store2.many(wanted, ({ held }) => firstOf(store2, held));
+  const stanzas = await controlStanzas(paths2.flatMap((p) => p ? [p] : []));
+  const read3 = new Map(paths2.flatMap((p) => p ? [p.name] : []).map((name6, i) => [name6, stanzas[i]]));
+  const known3 = /* @__PURE__ */ new Map();
+  await parallel(wanted, width3, async ({ suite: suite2, debian: debian2, held, graph: graph2, number: number7 }) => {
+    const p = graph2.scope.packages[number7];
+    const stanza = read3.get(held.files[0]?.name ?? "");
+    if (!p || stanza === void 0) return;
+    const { version: version3 } = sourceOf(stanza);
+    const name6 = `${suite2.slice(0, suite2.lastIndexOf("/"))} ${debian2} ${version3} ${p.source.tree ?? ""}`;
+    const began = known3.get(name6) ?? shared(all, suite2, debian2, version3) ?? makeOne2(store2, scratch, make, { graph: graph2, package: p, version: version3 });
+    known3.set(name6, Promise.resolve(began));
+    const files = await began;
+    if (typeof files !== "string") (all[suite2] ??= {})[debian2] = { ...held, sources: files };
+    else
+      diagnostics.push(
+        error("source-missing", `the source of '${p.name}' can't be published: ${files}`, {
+          hint: "publish: {sources: false} publishes without sources"
+        })
+      );
+  });
+}
+function shared(all, suite2, debian2, version3) {
+  const name6 = `${debian2}_${version3.replace(/^\d+:/, "")}.dsc`;
+  const folder2 = suite2.slice(0, suite2.lastIndexOf("/") + 1);
+  return Object.entries(all).flatMap(([key, packages]) => key.startsWith(folder2) && key !== suite2 ? [packages[debian2]?.sources] : []).find((sources) => sources?.[0]?.name === name6);
+}
+async function firstOf(store2, held) {
+  const [file3] = held.files;
+  const path2 = file3 && await store2.path(file3);
+  return file3 && path2 !== void 0 ? { name: file3.name, path: path2 } : void 0;
+}
+async function makeOne2(store2, scratch, make, request) {
+  const work2 = (0, import_node_fs45.mkdtempSync)((0, import_node_path56.join)(scratch, "source-"));
+  try {
+    const outcome = await make({ ...request, work: work2 });
+    if (outcome.state !== "made") return outcome.state === "failed" ? outcome.reason : "its sources were lost";
+    const files = [];
+    for (const path2 of [...outcome.value].reverse()) files.unshift(await store2.put(path2));
+    return files;
+  } finally {
+    (0, import_node_fs45.rmSync)(work2, { recursive: true, force: true });
+  }
+}
+
+// ts-src/publish/suite.ts
+init_diagnostics();
+init_names();
+
+// ts-src/engine/task-graph.ts
+init_lists();
+init_names();
+
+// ts-src/engine/interface-digests.ts
+init_digest();
+var digest2 = (text8) => sha256(text8).slice(0, 32);
+var InterfaceDigests = class {
+  constructor({ runtimeDependencies: runs, runtimeCycles: together2 }, interfaceOf3, full) {
+    this.interfaceOf = interfaceOf3;
+    this.full = full;
+    this.runs = runs;
+    this.together = together2;
+  }
+  runs;
+  together;
+  known = {
+    api: /* @__PURE__ */ new Map(),
+    tool: /* @__PURE__ */ new Map(),
+    code: /* @__PURE__ */ new Map(),
+    full: /* @__PURE__ */ new Map()
+  };
+  loading = /* @__PURE__ */ new Map();
+  /**
+   * Digest as a build dependency: a library by its API; a tool by its behaviour, including its libraries if it loads
+   * any.
+   */
+  ofBuild(n, isTool) {
+    if (this.full) return this.of(n, "full");
+    return isTool ? this.of(n, this.loads(n) ? "code" : "tool") : this.of(n, "api");
+  }
+  /** Digest of a package and its run closure. All interfaces in it must be known. */
+  of(n, mode) {
+    const there = this.known[mode].get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    if (mode === "api" && members2.some((m) => this.interfaceOf(m).offers))
+      return this.keep(members2, mode, this.of(n, "code"));
+    const below3 = new Set(members2.flatMap((m) => needsOf2(this.runs, m)).filter((d) => !members2.includes(d)));
+    return this.keep(
+      members2,
+      mode,
+      digest2(
+        `${mode} ${members2.map((m) => this.interfaceOf(m)[mode]).sort().join(" ")} / ${[...below3].map((d) => this.of(d, mode)).sort().join(" ")}`
+      )
+    );
+  }
+  keep(members2, mode, id) {
+    for (const m of members2) this.known[mode].set(m, id);
+    return id;
+  }
+  /** Whether it or its run closure contains programs that load shared libraries. */
+  loads(n) {
+    const there = this.loading.get(n);
+    if (there !== void 0) return there;
+    const members2 = this.together.get(n) ?? [n];
+    const found2 = members2.some((m) => this.interfaceOf(m).loads) || members2.some((m) => needsOf2(this.runs, m).some((d) => !members2.includes(d) && this.loads(d)));
+    for (const m of members2) this.loading.set(m, found2);
+    return found2;
+  }
+};
+
+// ts-src/engine/shipped-paths.ts
+var import_node_path57 = require("node:path");
+var ShippedPaths = class {
+  files = /* @__PURE__ */ new Map();
+  folders = /* @__PURE__ */ new Map();
+  /** Why a package may not ship these files beside other packages; undefined if it may. */
+  clash(name6, files) {
+    const looked = /* @__PURE__ */ new Set();
+    for (const file3 of files) {
+      const owner = this.files.get(file3);
+      if (owner !== void 0 && owner !== name6) return `it ships ${file3}, which '${owner}' ships too`;
+      const inside = [...this.folders.get(file3) ?? []].find((other) => other !== name6);
+      if (inside !== void 0) return `it ships ${file3} as a file or link, and '${inside}' ships files in ${file3}/`;
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/" && !looked.has(folder2); folder2 = import_node_path57.posix.dirname(folder2)) {
+        looked.add(folder2);
+        const above2 = this.files.get(folder2);
+        if (above2 !== void 0 && above2 !== name6)
+          return `it ships files in ${folder2}/, and '${above2}' ships ${folder2} as a file or link`;
+      }
+    }
+    return void 0;
+  }
+  take(name6, files) {
+    for (const file3 of files) {
+      this.files.set(file3, name6);
+      for (let folder2 = import_node_path57.posix.dirname(file3); folder2 !== "/"; folder2 = import_node_path57.posix.dirname(folder2)) {
+        const owners = this.folders.get(folder2);
+        if (owners?.has(name6)) break;
+        if (owners) owners.add(name6);
+        else this.folders.set(folder2, /* @__PURE__ */ new Set([name6]));
+      }
+    }
+  }
+};
+
+// ts-src/engine/task-graph.ts
+var packageOf = (graph2, task) => at(graph2.scope.packages, task % graph2.count);
+var recordOf2 = ({ records }, n) => at(records, n);
+function resultOf({ results, id }, task) {
+  const result2 = results[task];
+  if (!result2) throw new Error(`${id} has no task ${task}`);
+  return result2;
+}
+var kinds2 = ["build", "test", "docs"];
+var kindOf3 = (graph2, task) => kinds2[Math.floor(task / graph2.count)] ?? "build";
+var docsTaskOf = ({ count: count3 }, n) => 2 * count3 + n;
+function makeTaskGraph(input) {
+  const { scope: scope2, target: target2, system, layers: layers2, history } = input;
+  const { packages } = scope2;
+  const closures = closuresOf(scope2);
+  const records = packages.map(() => void 0);
+  let priority;
+  return {
+    id: scopeId(scope2.distribution, target2),
+    scope: scope2,
+    target: target2,
+    base: system.base,
+    system,
+    layers: layers2,
+    closures,
+    count: packages.length,
+    lacking: input.lacking,
+    records,
+    tests: packages.map(() => void 0),
+    docs: packages.map(() => void 0),
+    sets: packages.map(() => void 0),
+    owners: new ShippedPaths(),
+    interfaceDigests: new InterfaceDigests(closures, (n) => recordOf2({ records }, n).interface, input.full),
+    // Computed on demand: workers with an external scheduler do not use it.
+    get priority() {
+      return priority ??= [
+        ...remainingPaths(packages, (p) => history(p.name) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} test`) ?? 15e3),
+        ...packages.map((p) => history(`${p.name} docs`) ?? 5e3)
+      ];
+    },
+    results: [
+      ...packages.map((p) => waiting(taskId(scope2.distribution, target2, p.name), p, "build")),
+      ...packages.map(
+        (p) => input.tested(p) ? waiting(testTaskId(scope2.distribution, target2, p.name), p, "test") : void 0
+      ),
+      ...packages.map(
+        (p) => input.documented(p) ? waiting(docsTaskId(scope2.distribution, target2, p.name), p, "docs") : void 0
+      )
+    ]
+  };
+}
+var waiting = (id, p, kind) => ({
+  id,
+  name: p.name,
+  kind,
+  state: "waiting",
+  reason: ""
+});
+function packagesInRoot({ closures, count: count3 }, task) {
+  if (task < count3) return closures.root(task);
+  return task < 2 * count3 ? closures.testRoot(task - count3) : closures.docsRoot(task % count3);
+}
+function documentationNeeds(closures) {
+  const { runtimeDependencies: run2, docs: docs2 } = closures;
+  const all = closures.build.map((built, n) => [.../* @__PURE__ */ new Set([...built, ...run2[n] ?? [], ...docs2[n] ?? []])]);
+  const cycle = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((n) => cycle[n] = i));
+  return all.map((list8, n) => list8.filter((d) => d !== n && (cycle[d] === -1 || cycle[d] !== cycle[n] || d < n)));
+}
+function tasksBefore(graph2, testsStop) {
+  const { results, count: count3 } = graph2;
+  const documented = documentationNeeds(graph2.closures);
+  const needs = results.map((t, task) => {
+    if (!t) return [];
+    const docs2 = t.kind === "docs" && documented[task % count3] || [];
+    return [...packagesInRoot(graph2, task), ...docs2.map((d) => d + 2 * count3).filter((d) => results[d])];
+  });
+  if (!testsStop) return needs;
+  const all = needs.map((list8, task) => [
+    ...list8,
+    ...(task < 2 * count3 ? list8 : []).map((d) => d + count3).filter((d) => d !== task && results[d])
+  ]);
+  const set = new Int32Array(all.length).fill(-1);
+  cycles(all).forEach((members2, i) => members2.forEach((task) => set[task] = i));
+  return all.map((list8, task) => list8.filter((d) => d < count3 || set[d] === -1 || set[d] !== set[task]));
+}
+
+// ts-src/publish/selection.ts
+init_maps();
+init_diagnostics();
+function selectPublished(input) {
+  return new Selector(input).select();
+}
+var Selector = class {
+  constructor(input) {
+    this.input = input;
+    this.former = input.former;
+    this.made = input.made;
+    for (const [name6, f] of this.former) this.formerProvider.set(f.abi, name6);
+    for (const [name6, m] of this.made) this.newProvider.set(m.abi, name6);
+  }
+  former;
+  made;
+  /** Reverted packages with their reasons; undefined for packages that were not rebuilt. */
+  back = /* @__PURE__ */ new Map();
+  queue = [];
+  formerProvider = /* @__PURE__ */ new Map();
+  newProvider = /* @__PURE__ */ new Map();
+  /** By new package: other new packages that need it, in any version or with its new ABI. */
+  newDependents = /* @__PURE__ */ new Map();
+  select() {
+    for (const name6 of this.made.keys()) this.findNeeds(name6);
+    if (!this.input.partial) {
+      for (const name6 of this.former.keys())
+        if (!this.made.has(name6) && this.input.belongs(name6)) this.takeBack(name6, void 0);
+    }
+    for (const name6 of this.queue) this.follow(name6);
+    const chosen = /* @__PURE__ */ new Map();
+    for (const name6 of [.../* @__PURE__ */ new Set([...this.former.keys(), ...this.made.keys()])].sort(compare)) {
+      const made2 = this.back.has(name6) ? void 0 : this.made.get(name6);
+      const former = this.stays(name6) ? this.former.get(name6) : void 0;
+      if (made2) chosen.set(name6, { from: "made", value: made2 });
+      else if (former) chosen.set(name6, { from: "former", value: former });
+    }
+    const dropped = dropUnfit(chosen);
+    return { chosen, reasons: this.reasons(chosen, dropped), holding: this.holding(chosen) };
+  }
+  /** Whether a package stays unchanged: it was reverted or, with `partial`, not rebuilt and still belongs. */
+  stays(name6) {
+    return this.back.has(name6) || this.input.partial === true && !this.made.has(name6) && this.input.belongs(name6);
+  }
+  takeBack(name6, reason) {
+    if (this.back.has(name6)) return;
+    this.back.set(name6, reason);
+    this.queue.push(name6);
+  }
+  /** Records what a new version needs; reverts it at once if that is missing. */
+  findNeeds(name6) {
+    const { requires, needs } = entry(this.made, name6);
+    const missing = (by) => this.takeBack(name6, { package: name6, kind: "needs-missing", by });
+    for (const abi2 of requires) {
+      const provider = this.newProvider.get(abi2);
+      const before2 = this.formerProvider.get(abi2);
+      if (provider !== void 0) push2(this.newDependents, provider, { package: name6, abi: abi2 });
+      else if (before2 === void 0 || this.made.has(before2)) missing(abi2);
+      else this.needFormer(before2, name6);
+    }
+    for (const need of needs ?? []) {
+      if (this.made.has(need)) push2(this.newDependents, need, { package: name6, abi: void 0 });
+      else if (this.former.has(need)) this.needFormer(need, name6);
+      else missing(need);
+    }
+  }
+  /** A new version needs a published package that was not rebuilt; with `partial` it stays anyway. */
+  needFormer(need, name6) {
+    if (this.input.partial && !this.input.belongs(need))
+      this.takeBack(name6, { package: name6, kind: "needs-missing", by: need });
+    else this.takeBack(need, void 0);
+  }
+  /** A reverted package: its requirements must be reverted, too, and dependents built with its new version. */
+  follow(name6) {
+    const former = this.former.get(name6);
+    for (const d of this.newDependents.get(name6) ?? []) {
+      if (former && (d.abi === void 0 || former.abi === d.abi)) continue;
+      this.takeBack(d.package, { package: d.package, kind: former ? "needs-former" : "needs-missing", by: name6 });
+    }
+    if (!former || this.input.partial) return;
+    for (const abi2 of former.requires) {
+      const provider = this.formerProvider.get(abi2);
+      if (provider === void 0 || this.made.get(provider)?.abi === abi2) continue;
+      this.takeBack(
+        provider,
+        this.made.has(provider) ? { package: provider, kind: "former-stays", by: name6 } : void 0
+      );
+    }
+    for (const need of former.needs ?? [])
+      if (!this.made.has(need) && this.former.has(need)) this.takeBack(need, void 0);
+  }
+  reasons(chosen, dropped) {
+    const all = /* @__PURE__ */ new Map();
+    for (const [name6, reason] of this.back) if (reason) all.set(name6, reason);
+    for (const [name6, by] of dropped) if (!all.has(name6)) all.set(name6, { package: name6, kind: "left-out", by });
+    for (const name6 of this.former.keys())
+      if (!chosen.has(name6) && !all.has(name6)) all.set(name6, { package: name6, kind: "removed", by: name6 });
+    return [...all.values()].sort((a, b) => compare(a.package, b.package));
+  }
+  /** Packages that were not rebuilt, stay, and require an ABI that changes; and their dependents. */
+  holding(chosen) {
+    const dependents = /* @__PURE__ */ new Map();
+    for (const [name6, f] of this.former) for (const abi2 of f.requires) push2(dependents, abi2, name6);
+    const changed2 = [...this.made].flatMap(([name6, m]) => {
+      const former = this.former.get(name6);
+      return former && former.abi !== m.abi ? [former.abi] : [];
+    });
+    const holding = /* @__PURE__ */ new Set();
+    for (const abi2 of changed2)
+      for (const name6 of dependents.get(abi2) ?? []) {
+        if (holding.has(name6) || this.made.has(name6) || chosen.get(name6)?.from !== "former") continue;
+        holding.add(name6);
+        changed2.push(entry(this.former, name6).abi);
+      }
+    return [...holding].sort(compare);
+  }
+};
+function dropUnfit(chosen) {
+  const dropped = /* @__PURE__ */ new Map();
+  const provided = new Set([...chosen].flatMap(([name6, { value: value2 }]) => [name6, value2.abi]));
+  const dependents = /* @__PURE__ */ new Map();
+  for (const [name6, { value: value2 }] of chosen)
+    for (const what of [...value2.requires, ...value2.needs ?? []]) push2(dependents, what, name6);
+  const lacking2 = [...dependents.keys()].filter((what) => !provided.has(what));
+  for (let what = lacking2.pop(); what !== void 0; what = lacking2.pop()) {
+    for (const name6 of dependents.get(what) ?? []) {
+      const c = chosen.get(name6);
+      if (!c) continue;
+      chosen.delete(name6);
+      dropped.set(name6, what);
+      lacking2.push(name6, c.value.abi);
+    }
+  }
+  return dropped;
+}
+function push2(lists, key, value2) {
+  const list8 = lists.get(key);
+  if (list8) list8.push(value2);
+  else lists.set(key, [value2]);
+}
+
+// ts-src/publish/suite.ts
+function suiteOf(graph2, before2, input, diagnostics) {
+  const former = new Map(Object.entries(before2));
+  const made2 = /* @__PURE__ */ new Map();
+  graph2.records.forEach((record3, n) => {
+    const p = packageOf(graph2, n);
+    if (!record3 || "forTests" in p.why && !former.has(p.debian)) return;
+    const held = former.get(p.debian);
+    const needs = (graph2.closures.runtimeDependencies[n] ?? []).map((d) => packageOf(graph2, d).debian);
+    const stays = held?.key === record3.key && compareDebianVersions(held.version, record3.version) >= 0;
+    made2.set(p.debian, {
+      ...stays ? held : { version: record3.version, key: record3.key, files: record3.debs },
+      abi: record3.abi,
+      requires: record3.requires,
+      needs
+    });
+  });
+  const { chosen, reasons: reasons3, holding } = selectPublished({
+    former,
+    made: made2,
+    belongs: input.belongs,
+    partial: input.leaveOut
+  });
+  diagnostics.push(...keptDiagnostics(graph2, former, reasons3, holding, input.nameOf));
+  return Object.fromEntries([...chosen].map(([debian2, c]) => [debian2, c.value]));
+}
+function keptDiagnostics(graph2, former, reasons3, holding, elsewhere2) {
+  const names5 = new Map(graph2.scope.packages.map((p) => [p.debian, p.name]));
+  const nameOf6 = (debian2) => names5.get(debian2) ?? elsewhere2(debian2) ?? debian2;
+  const list8 = (all) => someOf(all.map(nameOf6), 8);
+  const diagnostics = [];
+  const back = reasons3.filter((r) => r.kind === "former-stays" || r.kind === "needs-former").map((r) => r.package);
+  if (back.length) {
+    const suite2 = aptSuite(graph2.scope.distribution, graph2.target);
+    diagnostics.push(
+      warning(
+        "held-back",
+        `${suite2} keeps ${back.length === 1 ? "the former version" : "the former versions"} of ${list8(back)}: ${list8(holding)} ${holding.length === 1 ? "was" : "were"} not built again, and would not fit what was built`,
+        { hint: `build too: ${holding.map(nameOf6).join(" ")}; or leave them out of the repository with --partial` }
+      )
+    );
+  }
+  for (const r of reasons3) {
+    if (r.kind === "needs-missing")
+      diagnostics.push(
+        warning(
+          "held-back",
+          `'${nameOf6(r.package)}' was built, but is withheld from the repository: it needs '${nameOf6(r.by)}', which is not there`
+        )
+      );
+    if (r.kind === "left-out")
+      diagnostics.push(
+        warning(
+          "abi-unfit",
+          `${r.package} ${former.get(r.package)?.version ?? ""} is left out of the repository: it was built against ${r.by}, which is not there any more`,
+          { hint: "build it too" }
+        )
+      );
+  }
+  return diagnostics;
+}
+
+// ts-src/publish/channel.ts
+var folderChannel = (output) => `folder-${sha256(output).slice(0, 16)}`;
+var isFolderChannel = (name6) => /^folder-[0-9a-f]{16}$/.test(name6);
+var whoPublishes = (env2) => (env2.BUILD_USER_ID || env2.BUILD_URL || env2.USER || safeUser()).replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
+function safeUser() {
+  try {
+    return (0, import_node_os9.userInfo)().username;
+  } catch {
+    return "unknown";
+  }
+}
+async function publishChannel(opened, input) {
+  const diagnostics = [];
+  const names5 = [...new Set(input.runs.map((g) => aptSuite(g.scope.distribution, g.target)))];
+  const channel2 = await restoreChannel(input.store, opened, input.endpoints, names5);
+  const published = await withSigner(input.signingKey, (signer) => publishRuns(channel2, input, signer, diagnostics));
+  if (!published.ok) return { sources: [], diagnostics: [...diagnostics, ...published.diagnostics], lost: [] };
+  return { ...published.value, diagnostics };
+}
+async function publishRuns(channel2, input, signer, diagnostics) {
+  const { runs, store: store2, stamp } = input;
+  const before2 = withoutKeyring(channel2.head?.suites ?? channel2.former ?? {});
+  const next2 = { ...before2 };
+  const names5 = /* @__PURE__ */ new Set();
+  const scratch = (0, import_node_path58.join)(input.state, "incoming");
+  makeFolder(scratch);
+  for (const graph2 of runs) {
+    const name6 = channelSuite(graph2.scope.distribution, graph2.target);
+    const environment3 = input.environments?.(graph2);
+    const { [environment3?.name ?? ""]: former, ...others2 } = before2[name6] ?? {};
+    const now = suiteOf(
+      graph2,
+      others2,
+      {
+        belongs: (debian2) => input.belongs(graph2.scope, debian2),
+        nameOf: (debian2) => input.nameOf?.(graph2.scope, debian2),
+        leaveOut: input.leaveOut === true
+      },
+      diagnostics
+    );
+    if (!Object.keys(now).length) continue;
+    if (environment3) {
+      const highest3 = ownIn(channel2.value.versions[name6], environment3.name);
+      now[environment3.name] = await environmentOf2(store2, scratch, { ...environment3, stamp, highest: highest3 }, former);
+    }
+    next2[name6] = now;
+    names5.add(aptSuite(graph2.scope.distribution, graph2.target));
+  }
+  if (!input.partial) dropArchitectures(next2, runs, names5);
+  if (!names5.size) return good({ sources: [], lost: [] });
+  const raised = await raiseVersions({
+    store: store2,
+    scratch,
+    suites: next2,
+    now: before2,
+    versions: channel2.value.versions,
+    stamp
+  });
+  const lostKeys = (digests) => {
+    const lost3 = new Set(digests);
+    return Object.values(next2).flatMap(
+      (packages) => Object.values(packages).flatMap((held) => held.files.some((f) => lost3.has(f.sha256)) ? [held.key] : [])
+    );
+  };
+  if (raised.lost.length) return good({ sources: [], lost: lostKeys(raised.lost) });
+  const draft = {
+    kind: "publication",
+    suites: await suitesWithSources(input, scratch, raised.suites, diagnostics),
+    tests: { ...channel2.head?.tests, ...testsOf(runs) },
+    stamp,
+    who: whoPublishes(process.env),
+    verdicts: [],
+    ...input.run === void 0 ? {} : { run: input.run },
+    lock: input.lock
+  };
+  const settings3 = { organization: input.organization, sha512: false, validDays: void 0, ...input.settings };
+  diagnostics.push(...await keyHealth(signer.publicKey, input.now));
+  if (diagnostics.some(isError)) return bad();
+  const move = input.checked ? moveChecked : moveChannel;
+  const moved3 = await move(channel2, draft, {
+    store: store2,
+    endpoints: input.endpoints,
+    signer,
+    settings: settings3,
+    now: input.now
+  });
+  if (!moved3.ok) return moved3;
+  diagnostics.push(...moved3.diagnostics);
+  if (moved3.value.lost.length) return toldLost(lostKeys(moved3.value.lost), diagnostics);
+  const [first3] = input.endpoints;
+  return good({ sources: first3 ? sourcesOf(first3, next2, [...names5], signer) : [], lost: [] });
+}
+async function suitesWithSources({ store: store2, runs, settings: settings3, makeSource }, scratch, suites, diagnostics) {
+  if (settings3?.sources !== true || !makeSource) return suites;
+  const added = await withSources({ store: store2, scratch, runs, suites, make: makeSource });
+  diagnostics.push(...added.diagnostics);
+  return added.suites;
+}
+function toldLost(lost3, diagnostics) {
+  if (!lost3.length)
+    diagnostics.push(
+      error("store-damaged", "the store lost files of published sources", {
+        hint: "publish once with `publish: {sources: false}`, then with `sources: true`, to make the sources again"
+      })
+    );
+  return good({ sources: [], lost: lost3 });
+}
+function testsOf(runs) {
+  const all = {};
+  for (const graph2 of runs) {
+    const of = all[channelSuite(graph2.scope.distribution, graph2.target)] ??= {};
+    graph2.scope.packages.forEach((p, n) => {
+      const test3 = graph2.tests[n];
+      if (test3 && test3.outcome !== "none")
+        of[p.debian] = test3.outcome === "passed" && test3.flaky.length ? "flaky" : test3.outcome;
+    });
+  }
+  return all;
+}
+function sourcesOf(endpoint, suites, names5, signer) {
+  return names5.map(
+    (name6) => renderSources({
+      uri: endpoint.uri,
+      suite: name6,
+      architectures: Object.keys(suites).filter((key) => key.startsWith(`${name6}/`)).sort().map((key) => key.slice(name6.length + 1)),
+      keyFile: endpoint.folder === void 0 ? void 0 : (0, import_node_path58.join)(endpoint.folder, "key.asc"),
+      key: signer.publicKey
+    })
+  );
+}
+function dropArchitectures(next2, runs, names5) {
+  const planned2 = new Set(
+    runs.flatMap((graph2) => graph2.scope.targets.map((t) => channelSuite(graph2.scope.distribution, t)))
+  );
+  for (const key of Object.keys(next2))
+    if (names5.has(key.slice(0, key.lastIndexOf("/"))) && !planned2.has(key)) delete next2[key];
+}
+
+// ts-src/publish/rules.ts
+init_maps();
+init_channels();
+init_names();
+function rulesOf2(distro, name6) {
+  const own3 = ownIn(distro.channels, name6);
+  if (own3) return own3;
+  const fitting = Object.entries(distro.channels).find(([p]) => p.includes("*") && matchesGlob(p, name6));
+  return fitting?.[1] ?? defaultRules();
+}
+var mayComeFrom = (rules2, from) => !rules2.from.length || rules2.from.some((p) => matchesGlob(p, from));
+function keepOf(distro, name6) {
+  const track2 = distro.tracks.find((t) => matchesGlob(t.channel.replaceAll("{name}", "*"), name6));
+  return rulesOf2(distro, name6).keep ?? track2?.keep ?? distro.publish.keep;
+}
+var repositorySettings = (distro) => ({
+  organization: distro.organization,
+  maintainer: maintainerOf(distro),
+  sha512: distro.publish.sha512,
+  validDays: distro.publish.valid_days,
+  keyring: distro.publish.keyring,
+  contents: distro.publish.contents,
+  sources: distro.publish.sources
+});
+
+// ts-src/publish/folder-endpoint.ts
+var import_node_fs46 = require("node:fs");
+var import_node_path59 = require("node:path");
+init_files();
+init_digest();
+init_faults();
+var FolderEndpoint = class {
+  constructor(folder2) {
+    this.folder = folder2;
+    this.where = folder2;
+    this.id = `file:${encodeURI(folder2)}`;
+    this.uri = `file://${encodeURI(folder2)}`;
+    this.blobs = new FileBlobs(folder2);
+  }
+  id;
+  where;
+  uri;
+  served = true;
+  width = 4;
+  blobs;
+  path = (name6) => (0, import_node_path59.join)(this.folder, name6);
+  during(_purpose, work2) {
+    return withMutex(this.path(".slipway.lock"), work2);
+  }
+  read(name6) {
+    return this.blobs.getTagged(name6);
+  }
+  has(name6, size3) {
+    return (0, import_node_fs46.statSync)(`${this.folder}/${name6}`, { throwIfNoEntry: false })?.size === size3;
+  }
+  async placeFile(name6, file3) {
+    const path2 = this.path(name6);
+    const there = await this.compare(path2, file3.sha256, file3.size);
+    if (there) return there;
+    makeFolder((0, import_node_path59.dirname)(path2));
+    try {
+      (0, import_node_fs46.linkSync)(file3.path, path2);
+      return "written";
+    } catch (e) {
+      const code2 = codeOf(e);
+      if (code2 === "EEXIST") return await this.compare(path2, file3.sha256, file3.size) ?? "other";
+      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "ENOSYS"].includes(code2 ?? "")) throw e;
+    }
+    const temporary2 = temporaryBeside(path2);
+    try {
+      (0, import_node_fs46.copyFileSync)(file3.path, temporary2);
+      const handle = (0, import_node_fs46.openSync)(temporary2, "r");
+      (0, import_node_fs46.fsyncSync)(handle);
+      (0, import_node_fs46.closeSync)(handle);
+      return this.claim(temporary2, path2) ? "written" : await this.compare(path2, file3.sha256, file3.size) ?? "other";
+    } finally {
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
+    }
+  }
+  async placeAll(files) {
+    const placed2 = /* @__PURE__ */ new Map();
+    for (const { name: name6, data, sha256: digest4 } of files) {
+      const there = await this.compare(this.path(name6), digest4, data.length);
+      if (there) placed2.set(name6, there);
+    }
+    const wanted = files.filter(({ name: name6 }) => !placed2.has(name6));
+    const late = [];
+    await writeTogether(
+      wanted.map(({ name: name6, data }) => ({ path: this.path(name6), data })),
+      (temporary2, path2, at3) => {
+        const file3 = wanted[at3];
+        if (!file3) return;
+        if (this.claim(temporary2, path2)) placed2.set(file3.name, "written");
+        else late.push(file3);
+      }
+    );
+    for (const { name: name6, data, sha256: digest4 } of late)
+      placed2.set(name6, await this.compare(this.path(name6), digest4, data.length) ?? "other");
+    return files.map(({ name: name6 }) => placed2.get(name6) ?? "other");
+  }
+  /** Gives a file its name if the name is free. */
+  claim(temporary2, path2) {
+    try {
+      (0, import_node_fs46.linkSync)(temporary2, path2);
+      return true;
+    } catch (e) {
+      if (codeOf(e) !== "EEXIST") throw e;
+      return false;
+    }
+  }
+  /**
+   * Compares a file with an existing one; undefined if there is none. `other` if size or content differ. Empty or
+   * truncated files, which a crash of the machine leaves, are removed.
+   */
+  async compare(path2, digest4, size3) {
+    let there;
+    try {
+      there = (0, import_node_fs46.statSync)(path2).size;
+    } catch {
+      return void 0;
+    }
+    if (there === size3 && await sha256File(path2) === digest4) return "there";
+    if (there >= size3) return "other";
+    (0, import_node_fs46.rmSync)(path2, { force: true });
+    return void 0;
+  }
+  put(name6, data) {
+    writeWhole(this.path(name6), data);
+    return Promise.resolve();
+  }
+  async putAll(files) {
+    const others2 = files.filter(({ name: name6, like }) => like === void 0 || !this.putLike(name6, like));
+    await writeTogether(others2.map(({ name: name6, data }) => ({ path: this.path(name6), data })));
+  }
+  /** Replaces a name by a hard link to an existing file; false if the file system can't. */
+  putLike(name6, like) {
+    const path2 = this.path(name6);
+    makeFolder((0, import_node_path59.dirname)(path2));
+    const temporary2 = temporaryBeside(path2);
+    try {
+      (0, import_node_fs46.linkSync)(this.path(like), temporary2);
+      (0, import_node_fs46.renameSync)(temporary2, path2);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      (0, import_node_fs46.rmSync)(temporary2, { force: true });
+    }
+  }
+  /** Must run within `exclusively`, so that no other writer comes between comparison and replacement. */
+  replace(name6, data, before2) {
+    let now;
+    try {
+      now = sha256((0, import_node_fs46.readFileSync)(this.path(name6)));
+    } catch (e) {
+      if (codeOf(e) !== "ENOENT") throw e;
+    }
+    if (now !== before2) return Promise.resolve(false);
+    writeWhole(this.path(name6), data);
+    return Promise.resolve(true);
+  }
+  list(prefix2) {
+    return this.blobs.list(prefix2);
+  }
+  async remove(name6) {
+    await this.blobs.remove(name6);
+    for (let at3 = (0, import_node_path59.dirname)(name6); at3.includes("/"); at3 = (0, import_node_path59.dirname)(at3)) {
+      try {
+        (0, import_node_fs46.rmdirSync)(this.path(at3));
+      } catch {
+        return;
+      }
+    }
+  }
+};
+
+// ts-src/cli/build-end.ts
+var import_node_fs64 = require("node:fs");
+var import_node_path85 = require("node:path");
+init_diagnostics();
+
+// ts-src/model/result.ts
+var isDone = (state) => state === "cached" || state === "built" || state === "passed";
+
+// ts-src/cli/outputs.ts
+init_lists();
+var import_node_fs47 = require("node:fs");
+var import_node_path60 = require("node:path");
+init_diagnostics();
+init_stored();
+init_urls();
+init_files();
+init_lockfile();
+
+// ts-src/render/lock.ts
+init_urls();
+var q = (text8) => JSON.stringify(text8);
+var sorted3 = (map2) => Object.entries(map2).sort(([a], [b]) => a < b ? -1 : 1);
+function renderLock(lock2) {
+  const lines2 = [`schema: ${lock2.schema}`, `stamp: "${lock2.stamp}"`, "distributions:"];
+  for (const [distribution4, repositories] of sorted3(lock2.distributions)) {
+    lines2.push(`  ${distribution4}:`, "    repositories:");
+    for (const [name6, r] of sorted3(repositories))
+      lines2.push(
+        `      ${name6}: {${r.commit === void 0 ? "" : `commit: ${q(r.commit)}, `}${r.release === void 0 ? "" : `release: ${q(r.release)}, `}url: ${q(redacted(r.url))}}`
+      );
+    lines2.push("    packages:");
+    const packages = sorted3(repositories).flatMap(([r, { packages: all }]) => Object.entries(all).map(([p, e]) => [p, r, e])).sort(([a], [b]) => a < b ? -1 : 1);
+    for (const [p, r, e] of packages)
+      lines2.push(
+        `      ${p}: {version: ${q(e.version)}, repository: ${r}, path: ${q(e.path)}${e.commit === void 0 ? "" : `, commit: ${q(e.commit)}`}${e.tree === void 0 ? "" : `, tree: ${q(e.tree)}`}}`
+      );
+  }
+  if (Object.keys(lock2.platforms).length) lines2.push("platforms:");
+  for (const [platform3, p] of sorted3(lock2.platforms)) {
+    lines2.push(`  ${platform3}:`, `    base: ${q(p.base)}`, `    archive: ${q(p.archive)}`, "    packages:");
+    for (const [name6, version3] of sorted3(p.packages)) lines2.push(`      ${name6}: ${q(version3)}`);
+  }
+  if (Object.keys(lock2.versions ?? {}).length) lines2.push("versions:");
+  for (const [scope2, versions] of sorted3(lock2.versions ?? {})) {
+    lines2.push(`  ${scope2}:`);
+    for (const [name6, version3] of sorted3(versions)) lines2.push(`    ${name6}: ${q(version3)}`);
+  }
+  return `${lines2.join("\n")}
+`;
+}
+
+// ts-src/render/log.ts
+var telling = /(^|[\s:])(fatal )?error[: ]|CMake Error|undefined reference|No rule to make target|Traceback \(most recent|ModuleNotFoundError|ImportError|No such file or directory|slipway: error|cannot find -l|E: |not found/i;
+var network = /Could not resolve host|Temporary failure in name resolution|Network is unreachable|unable to access '(?:https?|git):\/\/|Name or service not known|Failed to (?:clone|fetch|download)|Couldn't (?:connect to server|resolve host)|Failed to connect to \S+ port|unable to resolve host address|getaddrinfo failed|fatal: clone of|could not find (?:git|hg|svn) for (?:clone|checkout) of/;
+function tellingPart(log, most9 = 25) {
+  const lines2 = log.split("\n").map((l) => printable(l.replace(/\x1b\[[0-9;]*m/g, "")).slice(0, 400)).filter((l, i, all) => l.trim() !== "" || all[i - 1]?.trim() !== "");
+  const start3 = Math.max(
+    0,
+    lines2.findLastIndex((l) => l.startsWith("== "))
+  );
+  const first3 = lines2.findIndex(
+    (l, i) => i > start3 && telling.test(l) && !/-Werror|no error|_error|error_|errors?\.|warning:/i.test(l.replace(/error:/g, ""))
+  );
+  const at3 = first3 < 0 ? Math.max(0, lines2.length - most9) : Math.max(start3, first3 - 3);
+  return lines2.slice(at3, at3 + most9).filter((l, i, all) => i < all.length - 1 || l.trim() !== "");
+}
+var short = (text8 = "") => printable(text8.trim()).slice(0, 300);
+var inPackage = (path2 = "") => path2.replace(/^\/build\/(?:obj\/)?/, "");
+var byCMake = (path2, folder2) => path2.startsWith("/") || folder2 === "" ? inPackage(path2) : `${folder2}/${path2}`;
+var rules = [
+  {
+    // From Slipway's scripts, after the package's code has ended.
+    pattern: /^slipway: error: (.+ needs the library \S+, which is in no declared dependency)$/m,
+    say: (match) => ({
+      cause: short(match[1]),
+      hint: "the package that has it must be a <depend> or <exec_depend> in package.xml; list libraries of a driver or of the loading program in package_settings (external_libraries)"
+    })
+  },
+  { pattern: /^slipway: error: (.+)$/m, say: (match) => ({ cause: short(match[1]) }) },
+  {
+    pattern: network,
+    say(match, log) {
+      const around = log.slice(Math.max(0, match.index - 2e3), match.index + 500);
+      const url2 = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "") ?? /for (?:clone|checkout) of ([^\s']+?)(?:-populate)?\s/.exec(around)?.[1];
+      return {
+        cause: `it tried to fetch ${url2 ? short(url2) : "something"} while building, and builds have no network`,
+        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
+      };
+    }
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \(execute_process\):\n\s+execute_process (?:error|failed)[^\n]*No such file/,
+    say: (match, _, folder2) => ({
+      cause: `${short(byCMake(match[1] ?? "", folder2))}:${match[2]}: the program that execute_process starts was not found`,
+      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
+    })
+  },
+  {
+    // CMake warns about missing optional packages; only errors are causes.
+    pattern: /CMake Error at [^\n]*\n\s+(?:By not providing "Find([A-Za-z0-9_.+-]+)\.cmake"|Could not find a package configuration file provided by\s+"([A-Za-z0-9_.+-]+)"|Could NOT find ([A-Za-z0-9_]+))/,
+    say: (match) => ({
+      cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
+      missing: [match[1] ?? match[2] ?? match[3] ?? ""],
+      hint: "declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root"
+    })
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \(find_\w+\):\n\s+Could not find (\S+) using the following (\w+): ([^\n]+)/,
+    say: (match, _, folder2) => ({
+      cause: `${short(byCMake(match[1] ?? "", folder2))}:${match[2]}: CMake did not find ${short(match[5] ?? "")} (for ${match[3]})`,
+      missing: (match[5] ?? "").split(/[,\s]+/).map((name6) => name6.split("/")[0] ?? ""),
+      hint: "the package that has it must be a dependency in package.xml: only declared dependencies are in the root"
+    })
+  },
+  {
+    pattern: /fatal error: ([^:\s]+): No such file or directory/,
+    say: (match) => ({
+      missing: [match[1]?.split("/")[0] ?? ""],
+      cause: `the header ${short(match[1])} was not found`,
+      hint: "the package that has it must be a <build_depend> or <depend> in package.xml, or a <build_export_depend> of what includes it"
+    })
+  },
+  {
+    pattern: /(?:ModuleNotFoundError|ImportError): No module named '?([A-Za-z0-9_.]+)/,
+    say: (match) => ({
+      cause: `the Python module '${match[1]}' was not found`,
+      missing: [match[1]?.split(".")[0] ?? ""],
+      hint: "the package that has it must be a dependency in package.xml"
+    })
+  },
+  {
+    pattern: /No space left on device/,
+    say: () => ({ cause: "the disk is full", hint: "make room and run the same command again: it continues" })
+  },
+  {
+    pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,
+    say: () => ({ cause: "the compiler ran out of memory", hint: "run fewer compilers at once (--jobs)" })
+  },
+  {
+    pattern: /^(\/[^\s:]+):(\d+)(?::\d+)?: (?:fatal )?error: (.+)$/m,
+    say: (match) => ({ cause: `${short(inPackage(match[1]))}:${match[2]}: ${short(match[3])}` })
+  },
+  {
+    pattern: /cannot find -l([A-Za-z0-9_.+-]+)/,
+    say: (match) => ({
+      cause: `the linker did not find the library '${match[1]}'`,
+      missing: [match[1] ?? ""],
+      hint: "the package that has it must be a dependency in package.xml"
+    })
+  },
+  {
+    pattern: /undefined reference to [`']([^'\n]+)'/,
+    say: (match) => ({
+      cause: `undefined reference to '${short(match[1])}'`,
+      hint: "a library that defines it is not linked, or was built without it"
+    })
+  },
+  {
+    pattern: /CMake Error at ([^\s:]+):(\d+) \([^)\n]*\):\n((?:[ \t]+\S[^\n]*(?:\n|$))+)(?:\s*\n[ \t]+([^\n]+))?/,
+    say(match, _, folder2) {
+      const [, file3 = "", line2 = "", paragraph = "", next2 = ""] = match;
+      const first3 = paragraph.replace(/\s+/g, " ").replaceAll('"/build/', '"').trim();
+      const text8 = first3.endsWith(":") ? `${short(first3)} ${short(next2)}` : short(first3);
+      return { cause: `${short(byCMake(file3, folder2))}:${line2}: ${text8.trim()}` };
+    }
+  },
+  {
+    pattern: /CMake Error: The source directory "([^"\n]+)" does not appear to contain (CMakeLists\.txt)/,
+    say: (match) => ({
+      cause: `there is no ${match[2]} in ${short(inPackage(match[1]))}`,
+      hint: "add and commit it beside package.xml, or correct <build_type> in package.xml"
+    })
+  },
+  {
+    pattern: /^error: can't copy '([^'\n]+)': doesn't exist or not a regular file$/m,
+    say: (match) => ({
+      cause: `setup.py installs ${short(match[1])}, which does not exist`,
+      hint: "add and commit it (an empty folder or an ignored file is not in git), or take it out of data_files"
+    })
+  },
+  {
+    pattern: /^(?:[^\n:]*: )?(?:\d+: )?([A-Za-z0-9_.+-]+): (?:command )?not found$/m,
+    say: (match) => ({
+      cause: `the program '${match[1]}' was not found`,
+      hint: "the package that has it must be a <buildtool_depend> or <build_depend> in package.xml"
+    })
+  },
+  {
+    pattern: /Traceback \(most recent call last\):\n(?:[ \t][^\n]*\n)+((?:[A-Za-z_][\w.]*(?:Error|Exception|Exit|Warning|Interrupt))(?::[^\n]*)?)/,
+    say: (match) => ({ cause: `Python stopped with ${short(match[1])}` })
+  },
+  {
+    pattern: /No rule to make target '([^'\n]+)', needed by '([^'\n]+)'/,
+    say: (match) => ({ cause: `there is no rule to make '${short(match[1])}', which '${short(match[2])}' needs` })
+  }
+];
+var longestLine = 2e3;
+function knownCause(log, failed5) {
+  const plain5 = log.replace(/\x1b\[[0-9;]*[A-Za-z]/g, "").split("\n").map((line2) => line2.slice(0, longestLine)).join("\n");
+  for (const { pattern, say } of rules) {
+    const match = pattern.exec(plain5);
+    if (!match) continue;
+    const { missing = [], ...cause } = say(match, plain5, failed5?.folder ?? "");
+    const name6 = failed5 && missing.find((m) => failed5.undeclared(m));
+    return name6 === void 0 ? cause : { ...cause, hint: `'${name6}' is a package of this distribution: add <depend>${name6}</depend> to package.xml` };
+  }
+  return void 0;
+}
+
+// ts-src/render/junit.ts
+init_cut();
+
+// ts-src/render/markup.ts
+var escapeMarkup = (text8) => text8.replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "").replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+// ts-src/render/junit.ts
+function renderJunit(name6, cases) {
+  const suites = /* @__PURE__ */ new Map();
+  for (const c of cases) {
+    const suite2 = suites.get(c.suite);
+    if (suite2) suite2.push(c);
+    else suites.set(c.suite, [c]);
+  }
+  const lines2 = ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>"];
+  for (const [suite2, list8] of [...suites].sort(([a], [b]) => a < b ? -1 : 1)) {
+    const title = escapeMarkup(suite2 === name6 ? name6 : `${name6}.${suite2}`);
+    const seconds = list8.reduce((sum, c) => sum + c.seconds, 0);
+    const count3 = (result2) => list8.filter((c) => c.result === result2).length;
+    lines2.push(
+      `  <testsuite name="${title}" tests="${list8.length}" failures="${count3("failed")}" errors="0" skipped="${count3("skipped")}" time="${seconds.toFixed(3)}">`
+    );
+    for (const c of list8) {
+      const open3 = `    <testcase classname="${title}" name="${escapeMarkup(c.name)}" time="${c.seconds.toFixed(3)}"`;
+      const output = outputOf2(c);
+      const inner = [
+        ...c.result === "failed" ? [`      <failure message="${escapeMarkup(shortLine(c.message))}">${escapeMarkup(c.message)}</failure>`] : [],
+        ...c.result === "skipped" ? [`      <skipped message="${escapeMarkup(shortLine(c.message))}"/>`] : [],
+        ...output === void 0 ? [] : [`      <system-out>${output}</system-out>`]
+      ];
+      lines2.push(...inner.length ? [`${open3}>`, ...inner, "    </testcase>"] : [`${open3}/>`]);
+    }
+    lines2.push("  </testsuite>");
+  }
+  lines2.push("</testsuites>");
+  return `${lines2.join("\n")}
+`;
+}
+function outputOf2(c) {
+  if (c.flaky) return `flaky: it failed and then passed
+${escapeMarkup(c.message)}`;
+  return c.result === "failed" && c.output ? escapeMarkup(c.output.slice(-2e4)) : void 0;
+}
+function resultOf2(state) {
+  if (state === "failed") return "failed";
+  return state === "stopped" || state === "blocked" || state === "waiting" ? "skipped" : "passed";
+}
+var shortLine = (text8) => firstLine(text8.trim()).slice(0, 200);
+function packageCases(results, tail) {
+  return results.map((t) => ({
+    suite: t.name,
+    name: t.kind === "test" ? "tests" : t.kind,
+    seconds: t.started !== void 0 && t.finished !== void 0 ? (t.finished - t.started) / 1e3 : 0,
+    result: resultOf2(t.state),
+    message: t.reason,
+    output: tail(t).join("\n")
+  }));
+}
+
+// resources/templates/report.client
+var report_default = "// Search and filters of the page, which is complete without this script.\n'use strict';\n(() => {\n  const rows = [...document.querySelectorAll('[data-task]')];\n  const wanted = new Set();\n  let text = '';\n  const draw = () => {\n    for (const row of rows)\n      row.hidden = (wanted.size > 0 && !wanted.has(row.dataset.state)) || !row.dataset.task.includes(text);\n  };\n  for (const chip of document.querySelectorAll('#counts [data-state]')) {\n    chip.setAttribute('role', 'button');\n    chip.tabIndex = 0;\n    const toggle = () => {\n      const { state } = chip.dataset;\n      if (!wanted.delete(state)) wanted.add(state);\n      chip.classList.toggle('on');\n      draw();\n    };\n    chip.onclick = toggle;\n    chip.onkeydown = (e) => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); toggle(); } };\n  }\n  const find = document.createElement('input');\n  Object.assign(find, { type: 'search', id: 'find', placeholder: 'Find a package' });\n  find.setAttribute('aria-label', 'Find a package');\n  find.oninput = () => { text = find.value.trim(); draw(); };\n  document.getElementById('counts').append(find);\n})();\n";
+
+// resources/templates/report.css
+var report_default2 = ":root { color-scheme: light dark; --line: #8884; }\n* { box-sizing: border-box; }\nbody { font: 14px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 1400px; padding: 0 1rem 3rem; }\nh1 { font-size: 1.3rem; margin: 1rem 0 0; }\nh2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }\n#when { margin: 0 0 .6rem; opacity: .75; }\n#counts .chip { display: inline-block; border: 1px solid currentColor; border-radius: 1rem; padding: .1rem .8rem; margin: 0 .4rem .4rem 0; }\n#counts [role=button] { cursor: pointer; }\n#counts .on { outline: 2px solid currentColor; }\n#find { padding: .2rem .6rem; font: inherit; }\n.notes { white-space: pre-line; border-left: 4px solid #ef6c00; padding-left: .8rem; }\ntable { border-collapse: collapse; width: 100%; }\nth { text-align: left; font-weight: 600; }\nth, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }\nth { white-space: nowrap; }\ntd.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }\ntd:first-child { white-space: nowrap; font-weight: 600; }\n.version { font-variant-numeric: tabular-nums; white-space: nowrap; }\n.why { opacity: .8; white-space: pre-line; }\n.file { overflow-wrap: anywhere; margin-right: .5rem; }\n#packages td:last-child { min-width: 14rem; }\n#packages b { overflow-wrap: anywhere; }\nsmall { opacity: .75; white-space: nowrap; }\npre { background: #8882; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0; }\na { color: inherit; }\n.scroll { overflow: auto; max-height: 80vh; border: 1px solid var(--line); background: #fff; }\n.scroll img { display: block; max-width: none; }\n@media (max-width: 60rem) {\n  thead { display: none; }\n  tr, td { display: block; }\n  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }\n  td, td.n { border: 0; padding: 0 0 .15rem; text-align: left; }\n  td:empty { display: none; }\n  .version { white-space: normal; overflow-wrap: anywhere; }\n  #packages td:last-child { min-width: 0; }\n}\n";
+
+// resources/templates/report.mustache
+var report_default3 = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file:; style-src 'self' file:; script-src 'self' file:">
+<title>{{title}}</title>
+<link rel="stylesheet" href="report.css">
+</head>
+<body>
+<header>
+<h1>{{title}}</h1>
+<p id="when">{{when}}</p>
+<p id="counts">{{#counts}}<span class="chip {{state}}" data-state="{{state}}">{{count}} {{state}}</span> {{/counts}}</p>
+</header>
+{{#notes}}
+<p class="notes">{{text}}</p>
+{{/notes}}
+<nav><a href="#packages">Packages</a>{{#pictures}} \xB7 <a href="{{file}}">{{name}}</a>{{/pictures}} \xB7 <a href="result.json">result.json</a></nav>
+{{#failures}}
+<section class="failure" data-task="{{name}}" data-state="failed">
+<h2 class="failed">failed: {{id}}</h2>
+<p class="why">{{reason}}</p>
+{{#tail}}<pre>{{text}}</pre>
+{{/tail}}
+{{#log}}<p><a href="{{href}}">whole log</a></p>
+{{/log}}
+</section>
+{{/failures}}
+<section id="packages">
+<h2>Packages</h2>
+<table>
+<thead><tr><th>State</th><th>Package</th><th>Version</th><th>Time</th><th>Why</th><th>Files</th></tr></thead>
+<tbody>
+{{#rows}}
+<tr data-task="{{name}} {{scope}}" data-state="{{state}}"><td class="{{state}}">{{state}}</td><td><b>{{what}}</b><div class="why">{{scope}}{{details}}</div></td><td class="version">{{version}}</td><td class="n">{{time}}</td><td class="why">{{reason}}</td><td>{{#log}}<a href="{{href}}">log</a> {{/log}}{{#files}}<span class="file" title="{{file}}">{{package}} <small>{{size}}</small></span> {{/files}}</td></tr>
+{{/rows}}
+</tbody>
+</table>
+</section>
+{{#pictures}}
+<section><h2>{{name}}</h2><div class="scroll"><a href="{{file}}"><img src="{{file}}" alt="{{name}}"></a></div></section>
+{{/pictures}}
+<script src="report.js"></script>
+</body>
+</html>
+`;
+
+// ts-src/render/states.ts
+init_maps();
+var looks = {
+  failed: { rank: 0, color: "#c62828" },
+  stopped: { rank: 1, color: "#d84300" },
+  blocked: { rank: 2, color: "#8e24aa" },
+  waiting: { rank: 3, color: "#827717" },
+  built: { rank: 4, color: "#2e7d32" },
+  passed: { rank: 5, color: "#00796b" },
+  cached: { rank: 6, color: "#546e7a" }
+};
+var taskStates = keysOf(looks).sort((a, b) => looks[a].rank - looks[b].rank);
+var stateColor = (state) => looks[state].color;
+var byState = (a, b) => looks[a].rank - looks[b].rank;
+var stateStyles = () => taskStates.map((s) => `.${s} { color: ${looks[s].color}; }
+`).join("");
+
+// ts-src/render/pictures.ts
+var characterWidth = 6.7;
+var text3 = (x, y, content, more = "") => `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" font-family="monospace" font-size="11"${more}>${escapeMarkup(content)}</text>`;
+var picture = (width8, height2, parts2) => `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width8)}" height="${Math.ceil(height2)}">
+<rect width="100%" height="100%" fill="#ffffff"/>
+${parts2.join("\n")}
+</svg>
+`;
+function layOut(tasks) {
+  const depth2 = /* @__PURE__ */ new Map();
+  const columns2 = [];
+  for (const t of tasks) {
+    const at3 = Math.max(0, ...t.needs.map((n) => (depth2.get(n) ?? -1) + 1));
+    depth2.set(t.name, at3);
+    (columns2[at3] ??= []).push(t);
+  }
+  const boxes = /* @__PURE__ */ new Map();
+  let x = 10;
+  let height2 = 0;
+  for (const column of columns2) {
+    if (!column) continue;
+    const width8 = Math.max(...column.map((t) => t.name.length)) * characterWidth + 12;
+    column.forEach((task, row) => boxes.set(task.name, { task, x, y: row * 26 + 10, width: width8 }));
+    height2 = Math.max(height2, column.length * 26);
+    x += width8 + 34;
+  }
+  return { boxes, width: x, height: height2 + 20 };
+}
+function renderNeeds(tasks) {
+  const builds = tasks.filter((t) => t.kind === "build");
+  const { boxes, width: width8, height: height2 } = layOut(builds);
+  const below3 = /* @__PURE__ */ new Map();
+  for (const t of builds) {
+    const all = /* @__PURE__ */ new Set();
+    for (const n of t.needs) {
+      all.add(n);
+      for (const d of below3.get(n) ?? []) all.add(d);
+    }
+    below3.set(t.name, all);
+  }
+  const edges = [];
+  const nodes = [];
+  for (const { task, x, y, width: wide } of boxes.values()) {
+    for (const n of task.needs) {
+      const from = boxes.get(n);
+      const indirect = task.needs.some((m) => m !== n && below3.get(m)?.has(n) && !below3.get(n)?.has(m));
+      if (!from || indirect) continue;
+      const [x1, y1, y2] = [from.x + from.width, from.y + 10, y + 10];
+      edges.push(
+        `<path d="M${x1.toFixed(0)},${y1} C${(x1 + 20).toFixed(0)},${y1} ${(x - 20).toFixed(0)},${y2} ${x.toFixed(0)},${y2}" fill="none" stroke="#999999"/>`
+      );
+    }
+    const color = stateColor(task.state);
+    const title = escapeMarkup(`${task.name}: ${task.state}${task.reason ? `, ${task.reason}` : ""}`);
+    const size3 = `width="${wide.toFixed(0)}" height="20" rx="4"`;
+    nodes.push(
+      `<g><title>${title}</title><rect x="${x.toFixed(0)}" y="${y}" ${size3} fill="${color}" fill-opacity="0.3" stroke="${color}"/>${text3(x + 6, y + 14, task.name)}</g>`
+    );
+  }
+  return picture(width8, height2, [...edges, ...nodes]);
+}
+function renderTimeline(tasks) {
+  const ran = tasks.flatMap(
+    (t) => t.started === void 0 || t.finished === void 0 ? [] : [{ t, from: t.started, to: t.finished }]
+  ).sort((a, b) => a.from - b.from);
+  if (!ran.length) return void 0;
+  const begun = Math.min(...ran.map((r) => r.from));
+  const ended = Math.max(...ran.map((r) => r.to));
+  const width8 = Math.min(8e3, Math.max(1160, ran.length * 14));
+  const x = (ms) => (ms - begun) / Math.max(1, ended - begun) * (width8 - 20) + 10;
+  const free = [];
+  const bars = ran.map(({ t, from, to }) => {
+    let row = free.findIndex((end2) => end2 <= from);
+    if (row < 0) row = free.length;
+    free[row] = to;
+    const wide = Math.max(2, x(to) - x(from) - 1);
+    const y = 24 + row * 26;
+    const label = t.kind === "build" ? t.name : `${t.kind} ${t.name}`;
+    const title = escapeMarkup(`${t.id}: ${t.state}, ${duration2(to - from)}`);
+    const shown5 = wide > label.length * characterWidth + 8 ? text3(x(from) + 4, y + 15, label) : "";
+    const size3 = `width="${wide.toFixed(1)}" height="22" rx="3"`;
+    return `<g><title>${title}</title><rect x="${x(from).toFixed(1)}" y="${y}" ${size3} fill="${stateColor(t.state)}" fill-opacity="0.4"/>${shown5}</g>`;
+  });
+  const height2 = free.length * 26 + 34;
+  const lines2 = Array.from({ length: 9 }, (_, i) => {
+    const at3 = begun + (ended - begun) * i / 8;
+    return `<line x1="${x(at3).toFixed(0)}" x2="${x(at3).toFixed(0)}" y1="18" y2="${height2 - 8}" stroke="#cccccc"/>${text3(x(at3), 13, duration2(at3 - begun), i === 8 ? ' text-anchor="end"' : "")}`;
+  });
+  return picture(width8, height2, [...lines2, ...bars]);
+}
+
+// ts-src/render/report.ts
+init_template();
+function renderReport(report2) {
+  const { tasks } = report2;
+  const scopes = [...new Set(tasks.map((t) => t.scope))];
+  const timeline = renderTimeline(tasks);
+  const pictures = [
+    ...timeline === void 0 ? [] : [{ name: "Timeline", file: "timeline.svg", content: timeline }],
+    ...scopes.map((scope2) => ({
+      name: `What needs what: ${scope2}`,
+      file: `graph-${scope2.replace(/[^A-Za-z0-9.-]+/g, "_")}.svg`,
+      content: renderNeeds(tasks.filter((t) => t.scope === scope2))
+    }))
+  ];
+  const log = (t) => t.log === void 0 ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }];
+  const begun = new Date(report2.begun).toISOString().replace("T", " ").slice(0, 19);
+  const html = renderTemplate(report_default3, {
+    title: escapeMarkup(report2.title),
+    when: `${begun} UTC, ${duration2(report2.finished - report2.begun)}, stamp ${escapeMarkup(report2.stamp)}`,
+    counts: taskStates.flatMap((state) => {
+      const count3 = tasks.filter((t) => t.state === state).length;
+      return count3 ? [{ state, count: String(count3) }] : [];
+    }),
+    notes: report2.notes.map((text8) => ({ text: escapeMarkup(text8) })),
+    pictures: pictures.map(({ name: name6, file: file3 }) => ({ name: escapeMarkup(name6), file: escapeMarkup(file3) })),
+    failures: tasks.filter((t) => t.state === "failed").map((t) => ({
+      id: escapeMarkup(taskTitle(t, t.id)),
+      name: escapeMarkup(t.name),
+      reason: escapeMarkup(t.reason),
+      tail: t.tail.length ? [{ text: escapeMarkup(t.tail.join("\n")) }] : [],
+      log: log(t)
+    })),
+    rows: tasks.map((t, i) => ({ t, i })).sort((a, b) => byState(a.t.state, b.t.state) || a.i - b.i).map(({ t }) => ({
+      state: t.state,
+      name: escapeMarkup(t.name),
+      what: escapeMarkup(taskTitle(t, t.name)),
+      scope: escapeMarkup(t.scope),
+      details: escapeMarkup(detailsOf(t)),
+      version: escapeMarkup(t.version ?? t.upstream),
+      time: t.started !== void 0 && t.finished !== void 0 ? duration2(t.finished - t.started) : "",
+      reason: escapeMarkup(t.reason),
+      log: log(t),
+      files: (t.debs ?? []).map((d) => ({
+        file: escapeMarkup(d.name),
+        package: escapeMarkup(d.name.split("_", 1).join("")),
+        size: `${Math.ceil(d.size / 1024)} KiB`
+      }))
+    }))
+  });
+  return {
+    "report.html": html,
+    "report.css": report_default2 + stateStyles(),
+    "report.js": report_default,
+    ...Object.fromEntries(pictures.map((p) => [p.file, p.content]))
+  };
+}
+function detailsOf(t) {
+  if (t.kind !== "build") return "";
+  return [t.buildType, ...t.repository === t.name ? [] : [t.repository]].map((text8) => `, ${text8}`).join("");
+}
+
+// ts-src/cli/outputs.ts
+var resultsOf = (runs) => runs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+var lockText = (o) => renderLock(makeLock(o.plan.stamp, locked(o.plan, o.distributions), o.platforms, o.versions));
+var shownLines = 30;
+function tailsOf(output, runs) {
+  const warnings = /* @__PURE__ */ new Map();
+  for (const graph2 of runs)
+    for (const [n, record3] of graph2.docs.entries()) {
+      const t = graph2.results[docsTaskOf(graph2, n)];
+      if (t?.state === "failed" && record3)
+        warnings.set(t.id, [...record3.faults.slice(1), ...record3.told].slice(0, shownLines));
+    }
+  return (t) => {
+    if (t.state !== "failed") return [];
+    const lines2 = warnings.get(t.id) ?? [];
+    return lines2.length || t.log === void 0 ? lines2 : logTail((0, import_node_path60.join)(output, t.log));
+  };
+}
+function writeReports(o) {
+  const { plan: plan2, runs, output } = o;
+  const results = resultsOf(runs);
+  const write3 = (name6, text8) => writeWhole((0, import_node_path60.join)(output, name6), redacted(text8));
+  write3("result.json", `${JSON.stringify({ stamp: plan2.stamp, results }, void 0, 1)}
+`);
+  const title = `${plan2.organization}: ${o.title ?? "what was built"}`;
+  const [stamp, begun, finished] = [plan2.stamp, o.begun, Date.now()];
+  const files = renderReport({ title, stamp, begun, finished, notes: o.notes ?? [], tasks: reportTasks(runs, output) });
+  for (const [name6, text8] of Object.entries(files)) write3(name6, text8);
+}
+async function writeOutputs(o) {
+  const { runs, output } = o;
+  writeWhole((0, import_node_path60.join)(output, "lock.yaml"), lockText(o));
+  writeReports(o);
+  return writeJunit(runs, o.store, output);
+}
+function reportTasks(runs, output) {
+  const tails = tailsOf(output, runs);
+  return runs.flatMap(
+    (graph2) => graph2.results.flatMap((t, task) => {
+      if (!t) return [];
+      const p = packageOf(graph2, task);
+      return [
+        {
+          ...t,
+          scope: graph2.id,
+          buildType: p.buildType,
+          upstream: p.version,
+          repository: p.repository,
+          needs: t.kind !== "build" ? [p.name] : [.../* @__PURE__ */ new Set([...p.build, ...p.run])],
+          tail: tails(t)
+        }
+      ];
+    })
+  );
+}
+async function writeJunit(runs, store2, output) {
+  const tails = tailsOf(output, runs);
+  const lost3 = [];
+  let cases = 0;
+  for (const graph2 of runs) {
+    for (const record3 of graph2.tests) {
+      if (!record3?.junit) continue;
+      const text8 = await store2.readText(record3.junit);
+      if (text8 === void 0)
+        lost3.push(
+          warning("results-lost", `the store lost the test results of '${record3.package}' on ${graph2.id}`, {
+            hint: "`slipway test --rebuild NAME` runs its tests again"
+          })
+        );
+      else writeWhole((0, import_node_path60.join)(output, "junit", graph2.id, `${record3.package}.xml`), text8, { sync: false });
+    }
+    const own3 = graph2.results.flatMap((t, task) => t && !graph2.tests[task - graph2.count]?.junit ? [t] : []);
+    cases += own3.length;
+    if (own3.length)
+      writeWhole(
+        (0, import_node_path60.join)(output, "junit", `${graph2.id}.xml`),
+        renderJunit(graph2.id.replaceAll("/", "."), packageCases(own3, tails)),
+        { sync: false }
+      );
+  }
+  if (!cases) writePlanCase(output, "nothing to do", void 0);
+  return lost3;
+}
+function writePlanCase(output, name6, fault4) {
+  const result2 = fault4 === void 0 ? "passed" : "failed";
+  const plan2 = { suite: "plan", name: name6, seconds: 0, result: result2, message: fault4 ?? "", output: "" };
+  writeWhole((0, import_node_path60.join)(output, "junit/plan.xml"), renderJunit("slipway", [plan2]));
+}
+function writeUnplanned(output, title, fault4) {
+  const now = Date.now();
+  const notes = [`This run could not be planned:
+${fault4}`];
+  const files = renderReport({
+    title: `${title}: not planned`,
+    stamp: "-",
+    begun: now,
+    finished: now,
+    notes,
+    tasks: []
+  });
+  for (const [name6, text8] of Object.entries(files)) writeWhole((0, import_node_path60.join)(output, name6), text8);
+  writeWhole((0, import_node_path60.join)(output, "result.json"), `${JSON.stringify({ fault: fault4, results: [] }, void 0, 1)}
+`);
+  writePlanCase(output, "planned", fault4);
+}
+function logTail(log) {
+  try {
+    return tellingPart((0, import_node_fs47.readFileSync)(log, "utf8").slice(-4e5));
+  } catch {
+    return [];
+  }
+}
+function locked(plan2, distributions) {
+  const sources = new Map(
+    plan2.scopes.flatMap((s) => s.packages.map((p) => [`${s.distribution} ${p.name}`, p.source]))
+  );
+  return distributions.map((d) => ({
+    ...d,
+    packages: new Map(
+      [...d.packages].map(([name6, p]) => [name6, { ...p, source: sources.get(`${d.name} ${name6}`) ?? p.source }])
+    )
+  }));
+}
+var isOutcome = (v) => typeof v?.stamp === "string" && typeof v.key === "string" && isTexts(v.failed) && isTexts(v.flaky);
+var historyOf = (scope2, name6) => `history/${scope2.replaceAll("/", "_")}/${name6}.json`;
+var remembered2 = 50;
+async function judgeTests(runs, store2, stamp) {
+  const verdicts = /* @__PURE__ */ new Map();
+  const work2 = runs.flatMap(
+    (graph2) => graph2.tests.flatMap((record3, n) => {
+      const task = graph2.results[graph2.count + n];
+      return record3 && record3.outcome !== "none" && task ? [{ r: graph2, record: record3, task }] : [];
+    })
+  );
+  await store2.many(work2, async ({ r: graph2, record: record3, task }) => {
+    const name6 = historyOf(graph2.id, record3.package);
+    const cases = (list8) => list8.map((c) => `${c.suite}.${c.name}`).sort(compare);
+    const kept3 = await store2.readJson(name6);
+    const history = Array.isArray(kept3) ? kept3.filter(isOutcome) : [];
+    const now = {
+      stamp,
+      key: record3.key.slice(0, 16),
+      outcome: record3.outcome,
+      failed: cases(record3.failed),
+      flaky: cases(record3.flaky)
+    };
+    const ran = !task.reason.startsWith("cached: ") && task.state !== "cached";
+    if (ran) {
+      history.push(now);
+      await store2.writeJson(name6, history.slice(-remembered2));
+    }
+    if (record3.outcome === "failed") verdicts.set(task.id, verdictOf(history.length ? history : [now]));
+  });
+  return verdicts;
+}
+function verdictOf(history) {
+  const last2 = last(history);
+  const flaky = last2.failed.filter(
+    (c) => history.some((h) => h.key === last2.key && (h.flaky.includes(c) || h.outcome === "passed") && h !== last2)
+  );
+  if (flaky.length) return `flaky: ${flaky.slice(0, 3).join(", ")} passed before at the same key`;
+  let since = history.length - 1;
+  while (since > 0 && last2.failed.some((c) => at(history, since - 1).failed.includes(c))) since--;
+  const runs = history.length - since;
+  if (runs > 1) return `broken since ${at(history, since).stamp}: it failed in each of the last ${runs} runs`;
+  return history.length > 1 ? "it passed the time before" : "";
+}
+
+// ts-src/engine/runs.ts
+var import_node_crypto9 = require("node:crypto");
+init_cut();
+init_names();
+var isRunName = (name6) => /^runs\/\d{14}-[^/]*\.json$/.test(name6);
+var runName = (stamp, id) => `runs/${stamp}-${id}.json`;
+async function recordRun({ store: store2, graphs: runs, input, hints }) {
+  const tasks = {};
+  const objects2 = /* @__PURE__ */ new Set();
+  for (const graph2 of runs) {
+    for (const t of graph2.results)
+      if (t?.key !== void 0) tasks[t.id] = { key: t.key, state: t.state, reason: firstLine(t.reason) };
+    for (const record3 of graph2.records)
+      for (const f of record3 ? [...record3.debs, record3.files] : []) objects2.add(f.sha256);
+  }
+  const changed2 = runs.some((graph2) => graph2.results.some((t) => t && t.state !== "cached"));
+  if (changed2) store2.sweep();
+  const fresh = runs.filter(
+    (graph2) => graph2.records.some((record3) => record3 && !hints.builds.has(record3.key)) || graph2.tests.some((t) => t && hints.tests.get(t.key)?.outcome !== t.outcome)
+  );
+  for (const graph2 of fresh) {
+    const known3 = await store2.readIndex(scopeId(graph2.scope.distribution, graph2.target));
+    await store2.writeIndex(
+      scopeId(graph2.scope.distribution, graph2.target),
+      merged(graph2.records, known3.builds),
+      merged(graph2.tests, known3.tests)
+    );
+  }
+  if (changed2 || fresh.length)
+    await store2.writeJson(runName(input.plan.stamp, (0, import_node_crypto9.randomBytes)(6).toString("hex")), {
+      schema: 1,
+      stamp: input.plan.stamp,
+      finished: Date.now(),
+      tasks,
+      objects: [...objects2].sort()
+    });
+}
+function merged(now, known3) {
+  const there = now.flatMap((record3) => record3 ?? []);
+  const names5 = new Set(there.map((record3) => record3.package));
+  return [...there, ...[...known3.values()].filter((record3) => !names5.has(record3.package))];
+}
+
+// ts-src/engine/session.ts
+init_diagnostics();
+init_names();
+
+// ts-src/sandbox/archive-names.ts
+var import_node_fs50 = require("node:fs");
+var import_node_path63 = require("node:path");
+init_files();
+
+// ts-src/sandbox/base-system.ts
+var import_node_fs49 = require("node:fs");
+var import_node_path62 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+init_process();
+
+// ts-src/sandbox/base-archive.ts
+var import_node_fs48 = require("node:fs");
+var import_node_os10 = require("node:os");
+var import_node_path61 = require("node:path");
+init_process();
+var earliest = "315619200";
+var subordinate = "nobody:1879048192:65536";
+var confinedFolder = "/dev/shm";
+var confine = `set -e
+folder=$1 ids=$2
+shift 2
+mkdir "$folder/etc"
+mount -t tmpfs tmpfs "$folder/etc"
+mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old"
+mount --rbind /etc "$folder/etc/old"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
+# An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
+mounts=$(cat /proc/self/mountinfo)
+echo "$mounts" | while read -r _ _ _ _ at _; do
+  case $at in
+    /etc/*) if [ -e "$at" ]; then mount --bind "$folder/etc/old/\${at#/etc/}" "$at"; fi ;;
+  esac
+done
+rm -f /etc/subuid /etc/subgid
+echo "$ids" > /etc/subuid
+echo "$ids" > /etc/subgid
+mount --bind "$folder" ${confinedFolder}
+cd /
+exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+async function makeBaseArchive(base) {
+  const { platform: platform3, architecture: architecture3, work: work2, log } = base;
+  const temporary2 = (0, import_node_path61.join)(work2, "mmdebstrap");
+  (0, import_node_fs48.mkdirSync)(temporary2);
+  const env2 = (folder2) => ({
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LC_ALL: "C.UTF-8",
+    SOURCE_DATE_EPOCH: earliest,
+    ...folder2 === void 0 ? {} : { TMPDIR: folder2 },
+    ...process.env.HOME ? { HOME: process.env.HOME } : {},
+    ...base.proxy ? { http_proxy: base.proxy } : {},
+    ...process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {},
+    ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+  });
+  const plain5 = process.getuid?.() !== 0;
+  const input = (text8) => text8 === void 0 ? {} : { input: text8 };
+  if (plain5 || !await canConfine()) {
+    const { sources, done } = withoutBlanks(base.sources);
+    const command3 = mmdebstrapCommand(platform3, architecture3, sources, work2, { plain: plain5 });
+    const folder2 = plain5 && !openToAll(temporary2) ? void 0 : temporary2;
+    try {
+      return await run("mmdebstrap", command3.args, {
+        log,
+        cwd: "/",
+        detached: true,
+        env: env2(folder2),
+        ...input(command3.input)
+      });
+    } finally {
+      done();
+    }
+  }
+  (0, import_node_fs48.chmodSync)(temporary2, 1023);
+  (0, import_node_fs48.mkdirSync)((0, import_node_path61.join)(temporary2, "lists"));
+  (0, import_node_fs48.chmodSync)((0, import_node_path61.join)(temporary2, "lists"), 511);
+  const command2 = mmdebstrapCommand(
+    platform3,
+    architecture3,
+    withCopiedKeys(base.sources, temporary2, confinedFolder),
+    confinedFolder,
+    { plain: true }
+  );
+  const made2 = await run(
+    "unshare",
+    [
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      confine,
+      "sh",
+      temporary2,
+      subordinate,
+      "mmdebstrap",
+      ...command2.args
+    ],
+    { log, cwd: "/", detached: true, env: env2(confinedFolder), ...input(command2.input) }
+  );
+  if (made2.code === 0) {
+    (0, import_node_fs48.renameSync)((0, import_node_path61.join)(temporary2, "base.tar"), (0, import_node_path61.join)(work2, "base.tar"));
+    await run("rm", ["-rf", (0, import_node_path61.join)(work2, "lists")]);
+    (0, import_node_fs48.renameSync)((0, import_node_path61.join)(temporary2, "lists"), (0, import_node_path61.join)(work2, "lists"));
+    await run("chown", ["-R", "--no-dereference", "0:0", (0, import_node_path61.join)(work2, "base.tar"), (0, import_node_path61.join)(work2, "lists")]);
+    await run("rm", ["-rf", "--one-file-system", temporary2]);
+  }
+  return made2;
+}
+function withCopiedKeys(sources, folder2, seen) {
+  const copies = /* @__PURE__ */ new Map();
+  const moved3 = (line2) => line2.replace(/signed-by=(\/[^\s\]]+)/, (_, option) => {
+    const key = fromOption(option);
+    let copy2 = copies.get(key);
+    if (copy2 === void 0) {
+      copy2 = `key-${copies.size}${(0, import_node_path61.extname)(key)}`;
+      copies.set(key, copy2);
+      (0, import_node_fs48.copyFileSync)(key, (0, import_node_path61.join)(folder2, copy2));
+      (0, import_node_fs48.chmodSync)((0, import_node_path61.join)(folder2, copy2), 420);
+    }
+    return `signed-by=${seen}/${copy2}`;
+  });
+  return { lines: sources.lines.map(moved3), underlays: sources.underlays.map(moved3) };
+}
+function withoutBlanks(sources) {
+  const blank2 = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
+  if (!blank2) return { sources, done: () => void 0 };
+  const folder2 = (0, import_node_fs48.mkdtempSync)((0, import_node_path61.join)((0, import_node_os10.tmpdir)(), "slipway-keys-"));
+  (0, import_node_fs48.chmodSync)(folder2, 493);
+  const done = () => (0, import_node_fs48.rmSync)(folder2, { recursive: true, force: true });
+  return { sources: withCopiedKeys(sources, folder2, folder2), done };
+}
+var canConfine = async () => (await run("unshare", ["--user", "--mount", "--propagation", "unchanged", "true"])).code === 0;
+function openToAll(folder2) {
+  for (let at3 = folder2; ; at3 = (0, import_node_path61.dirname)(at3)) {
+    if (((0, import_node_fs48.statSync)(at3).mode & 1) === 0) return false;
+    if (at3 === "/") return true;
+  }
+}
+function watchRoom(folder2) {
+  let full = false;
+  const look2 = () => {
+    try {
+      const { bavail, bsize } = (0, import_node_fs48.statfsSync)(folder2);
+      if (bavail * bsize < 2 << 20) full = true;
+    } catch {
+    }
+  };
+  const timer = setInterval(look2, 200);
+  return () => {
+    look2();
+    clearInterval(timer);
+    return full;
+  };
+}
+
+// ts-src/sandbox/plain-files.ts
+init_process();
+var keepPlainFiles = (folder2) => run("find", [folder2, "-mindepth", "1", "!", "-type", "f", "!", "-type", "d", "-delete"]);
+
+// ts-src/sandbox/base-system.ts
+function wantedBase(distroRoot, platform3, architecture3) {
+  const sources = { ...baseSources(platform3, distroRoot), underlays: underlaySources(platform3, distroRoot) };
+  const wanted = sha256(
+    JSON.stringify([
+      platform3.os,
+      platform3.release,
+      architecture3,
+      platform3.image ? "image" : platform3.include,
+      sources.lines,
+      sources.underlays
+    ])
+  );
+  return { sources, wanted };
+}
+function basesFolder(driverName, state, name6, architecture3) {
+  const all = makeFolder((0, import_node_path62.join)(state, "bases"));
+  return (0, import_node_path62.join)((0, import_node_fs49.realpathSync)(all), `${name6}-${architecture3}${driverName === "docker" ? "-docker" : ""}`);
+}
+async function ensureBase(request) {
+  const { driver, state, name: name6, architecture: architecture3 } = request;
+  const folder2 = basesFolder(driver.name, state, name6, architecture3);
+  const target2 = {
+    folder: folder2,
+    work: (0, import_node_path62.join)(folder2, `new-${process.pid}`),
+    ...wantedBase(request.distroRoot, request.platform, architecture3)
+  };
+  const current = async () => {
+    const base = currentBase(request, target2);
+    if (!base || !await driver.ready(base.root)) return void 0;
+    noteUse(privateFolder(base.folder));
+    return base;
+  };
+  const there = await current();
+  if (there) return good(there);
+  return withMutex(
+    (0, import_node_path62.join)(folder2, "lock"),
+    async () => {
+      const other = await current();
+      return other ? good(other) : makeBase(request, target2);
+    },
+    () => request.progress(`waiting for another slipway that makes the base of ${name6}`)
+  );
+}
+function currentBase(request, { folder: folder2, wanted }) {
+  const base = readJson((0, import_node_path62.join)(folder2, "current.json"));
+  if (!base || base.wanted !== wanted || !exists((0, import_node_path62.join)(base.root, "var/lib/dpkg/status")) || !exists(base.lists))
+    return void 0;
+  if (request.pinned) return base.digest === request.pinned ? base : void 0;
+  return request.now / 1e3 - base.made < request.platform.renew_days * 86400 ? base : void 0;
+}
+async function makeBase(request, target2) {
+  const { driver, state, name: name6, now } = request;
+  const { folder: folder2, work: work2, wanted, sources } = target2;
+  for (const entry2 of (0, import_node_fs49.readdirSync)(folder2)) if (entry2.startsWith("new-")) await driver.remove((0, import_node_path62.join)(folder2, entry2));
+  const lists = makeFolder((0, import_node_path62.join)(work2, "lists"));
+  if (process.getuid?.() === 0) privateFolder(work2);
+  const tar = (0, import_node_path62.join)(work2, "base.tar");
+  const shared2 = siblingBase(request, wanted);
+  const failed5 = await makeTar(request, target2, tar, shared2);
+  if (failed5) {
+    await driver.remove(work2);
+    return bad(failed5);
+  }
+  privateFolder(work2);
+  const digest4 = await sha256File(tar);
+  const unpacked2 = await driver.unpack(tar, (0, import_node_path62.join)(work2, "root"));
+  if (unpacked2.code !== 0) {
+    await driver.remove(work2);
+    return bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(unpacked2)}`));
+  }
+  if (shared2 && (0, import_node_path62.basename)(shared2.lists) === "lists") {
+    await run("rm", ["-rf", lists]);
+    await run("cp", ["-a", shared2.lists, lists]);
+  }
+  await keepPlainFiles(lists);
+  const archive = await listsDigest(lists);
+  const final = (0, import_node_path62.join)(folder2, `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`);
+  if (exists(final)) await driver.remove(final);
+  (0, import_node_fs49.renameSync)(work2, final);
+  const base = {
+    digest: digest4,
+    archive,
+    wanted,
+    folder: final,
+    root: (0, import_node_path62.join)(final, "root"),
+    lists: (0, import_node_path62.join)(final, "lists", "lists"),
+    tar: (0, import_node_path62.join)(final, "base.tar"),
+    packages: [],
+    made: shared2?.made ?? Math.floor(now / 1e3),
+    sources: sources.from
+  };
+  if (!exists(base.lists)) base.lists = (0, import_node_path62.join)(final, "lists");
+  const prepared2 = await prepareBase(driver, state, base);
+  if (!prepared2.ok) return prepared2;
+  base.packages = prepared2.value;
+  writeWhole((0, import_node_path62.join)(folder2, "current.json"), JSON.stringify(base));
+  return good(base);
+}
+function siblingBase({ driver, state, name: name6, architecture: architecture3, platform: platform3 }, wanted) {
+  if (driver.name !== "docker") return void 0;
+  const sibling = readJson((0, import_node_path62.join)(basesFolder("unshare", state, name6, architecture3), "current.json"));
+  return sibling && sibling.wanted === wanted && platform3.renew_days > 0 && exists(sibling.tar) && exists(sibling.lists) ? sibling : void 0;
+}
+async function makeTar({ name: name6, platform: platform3, architecture: architecture3, log, progress }, { work: work2, sources }, tar, shared2) {
+  const proxy = platform3.proxy ?? await hostProxy();
+  const system = `${platform3.os} ${platform3.release} ${architecture3}`;
+  if (!shared2) progress(`making the base system of ${name6} (${system}) with mmdebstrap: about a minute`);
+  const wasFull = watchRoom(work2);
+  const made2 = shared2 ? await run("cp", ["-a", shared2.tar, tar]) : await makeBaseArchive({ platform: platform3, architecture: architecture3, sources, work: work2, log, proxy });
+  const full = wasFull();
+  if (made2.code === 0) return void 0;
+  if (made2.code === 127)
+    return error("tool-missing", "mmdebstrap is not installed", {
+      hint: "run `slipway doctor` to see what this machine lacks"
+    });
+  return error(
+    "base-failed",
+    full || /No space left on device/.test(readEnd(log, 2e4)) ? `the disk is full: the base of '${name6}' could not be made` : `mmdebstrap could not make the base of '${name6}' (${system})${firstError(log)}`,
+    {
+      file: log,
+      hint: full ? "a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space" : `check that ${platform3.os} has a release '${platform3.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`
+    }
+  );
+}
+async function prepareBase(driver, state, base) {
+  const prepared2 = await driver.enter({
+    root: { layers: [base.root] },
+    network: false,
+    user: "root",
+    work: newScratch(state),
+    env: aptEnvironment(void 0),
+    binds: [
+      { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+      { from: cacheOf(base), to: "/var/cache/apt" }
+    ],
+    command: [
+      "sh",
+      "-ec",
+      "mkdir -p /var/cache/apt/archives/partial; apt-cache gencaches >&2; dpkg-query -W -f '${Package}=${Version}\\n'"
+    ]
+  });
+  if (prepared2.code !== 0)
+    return bad(
+      error("base-failed", `can't enter the base ${base.digest.slice(0, 12)}: ${reasonOf(prepared2)}`, {
+        hint: "run `slipway doctor` to check whether this machine can create build roots"
+      })
+    );
+  return good(prepared2.stdout.trim().split("\n").sort());
+}
+var archiveOf = ({ lines: lines2 }) => /\w+:\/\/\S+/.exec(lines2.join(" "))?.[0] ?? "its archive";
+var firstError = (log) => {
+  const lines2 = readEnd(log, 1e5).trimEnd().split("\n");
+  const line2 = lines2.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines2.find((l) => l.startsWith("E: "));
+  return line2 ? `: ${line2.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
+};
+var cacheOf = (base) => makeFolder((0, import_node_path62.join)(base.folder, "cache"));
+async function listsDigest(folder2) {
+  const files = entriesBelow(folder2).map((f) => (0, import_node_path62.join)(folder2, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && (0, import_node_fs49.lstatSync)(f).isFile()).sort();
+  return sha256(JSON.stringify(await Promise.all(files.map(async (f) => [(0, import_node_path62.basename)(f), await sha256File(f)]))));
+}
+async function hostProxy() {
+  if (process.env.http_proxy) return process.env.http_proxy;
+  const asked2 = await run("apt-config", ["shell", "P", "Acquire::http::Proxy"]);
+  return /^P='([^']+)'/.exec(asked2.stdout)?.[1];
+}
+var aptEnvironment = (proxy) => ({
+  DEBIAN_FRONTEND: "noninteractive",
+  LC_ALL: "C.UTF-8",
+  HOME: "/root",
+  ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
+  ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
+});
+
+// ts-src/sandbox/archive-names.ts
+var largestList = 512 * 1024 * 1024;
+function archiveNames(base) {
+  const kept3 = (0, import_node_path63.join)(base.folder, `names-${base.archive.slice(0, 16)}`);
+  const known3 = readIf(kept3);
+  if (known3 !== void 0) return new Set(known3.split("\n"));
+  if (!exists(base.lists)) return void 0;
+  const files = (0, import_node_fs50.readdirSync)(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
+  if (!files.length || files.some((f) => !f.endsWith("_Packages"))) return void 0;
+  const names5 = /* @__PURE__ */ new Set();
+  for (const file3 of files) {
+    const path2 = (0, import_node_path63.join)(base.lists, file3);
+    if ((0, import_node_fs50.statSync)(path2).size > largestList) return void 0;
+    addNames((0, import_node_fs50.readFileSync)(path2, "latin1"), names5);
+  }
+  if (!names5.size) return void 0;
+  writeWhole(kept3, [...names5].sort().join("\n"), { sync: false });
+  return names5;
+}
+function addNames(list8, names5) {
+  const field = /^(Package|Provides): (.*)$/gm;
+  for (let m = field.exec(list8); m; m = field.exec(list8)) {
+    const value2 = m[2] ?? "";
+    if (m[1] === "Package") names5.add(value2);
+    else for (const provided of value2.split(",")) names5.add(provided.trim().replace(/[ (:].*/, ""));
+  }
+}
+function baseAtHand(state, distroRoot, platform3) {
+  const { wanted } = wantedBase(distroRoot, platform3.platform, platform3.architecture);
+  for (const suffix of ["", "-docker"]) {
+    const file3 = (0, import_node_path63.join)(state, "bases", `${platform3.name}-${platform3.architecture}${suffix}`, "current.json");
+    const base = readJson(file3);
+    if (base?.wanted === wanted) return base;
+  }
+  return void 0;
+}
+
+// ts-src/engine/history.ts
+var import_node_path64 = require("node:path");
+init_files();
+init_maps();
+var History = class {
+  file;
+  known;
+  constructor(state) {
+    this.file = (0, import_node_path64.join)(state, "durations.json");
+    const durations = Object.entries(readJson(this.file) ?? {});
+    this.known = Object.fromEntries(durations.filter(([, ms]) => Number.isFinite(ms)));
+  }
+  get = (name6) => ownIn(this.known, name6);
+  /** Adds durations measured on other machines for tasks that this machine has not run. */
+  hint(records) {
+    for (const r of records)
+      if (r.milliseconds > 0 && this.get(r.package) === void 0) this.known[r.package] = r.milliseconds;
+  }
+  learn(runs) {
+    for (const graph2 of runs) {
+      for (const record3 of graph2.records)
+        if (record3 && record3.milliseconds > 0) this.known[record3.package] = record3.milliseconds;
+      for (const record3 of graph2.docs)
+        if (record3 && record3.milliseconds > 0) this.known[`${record3.package} docs`] = record3.milliseconds;
+      for (const record3 of graph2.tests)
+        if (record3 && record3.milliseconds > 0) this.known[`${record3.package} test`] = record3.milliseconds;
+    }
+    writeWhole(this.file, JSON.stringify(Object.fromEntries(Object.entries(this.known).sort())));
+  }
+};
+
+// ts-src/engine/build/package-builder.ts
+var import_node_path77 = require("node:path");
+init_files();
+
+// ts-src/model/system-file-faults.ts
+var linesOf = (text8, comment) => text8.split("\n").map((line2) => line2.trim()).filter((line2) => line2 !== "" && !comment.test(line2));
+var control = /[\0-\x08\x0b-\x1f\x7f]/;
+var isPlain2 = (...words6) => words6.every((w) => !/["'\\]/.test(w));
+var temporary = /^(?:\/run|\/tmp|\/var\/(?:tmp|lib|cache|log|spool)|\/srv|\/dev\/shm)\/([A-Za-z0-9_.+@-]+)(?:\/.*)?$/;
+var deciding = /^(?:.*\.d|systemd|dpkg|apt|sudo|polkit.*|pam|dbus.*|udev|cloud.*|cron.*|anacron|at|atjobs|initramfs.*|initctl|docker.*|containerd|containers|crio|lxc.*|lxd|incus|libvirt|machines|portables|extensions|confexts|private|credentials|secrets|extrausers|sss|AccountsService|gdm.*|user|utmp|wtmp|btmp|lastlog|nologin|motd.*|network|NetworkManager|netplan|netns|netif|resolvconf|connman|iwd|bluetooth|dhcp.*|wpa_supplicant|ssh.*|snapd|flatpak|ucf|debconf|ldconfig|journal|apparmor|selinux|lock|mount|host|faillock|nscd)$/;
+var isNormal = (path2) => !path2.split("/").some((part) => part === ".." || part === ".");
+var topOf = (path2) => isNormal(path2) ? temporary.exec(path2)?.[1] : void 0;
+var isOwn = (path2) => {
+  const top = topOf(path2);
+  return top !== void 0 && !deciding.test(top) && isPlain2(path2);
+};
+var isShared = (path2, folders2) => isPlain2(path2) && isNormal(path2) && folders2.test(path2);
+var copied2 = /^\/(?:opt|usr\/share|usr\/lib)\/[^%]+$/;
+var linked = /^\/opt\/[^%]+$/;
+var tmpfilesLine = /^(?<type>\S+)\s+(?<path>\S+)(?:\s+(?<mode>\S+)(?:\s+\S+(?:\s+\S+(?:\s+\S+(?:\s+(?<argument>.*))?)?)?)?)?$/;
+function modeFault(type, path2, mode) {
+  const digits = /^[~:]*([0-7]+)$/.exec(mode)?.[1];
+  if (digits === void 0) return mode === "-" ? void 0 : `gives ${path2} the mode '${mode}', which is no number`;
+  const set = /^[dDevqQ]/.test(type) ? 2048 : 3072;
+  return parseInt(digits, 8) & set ? `gives ${path2} a set-id bit` : void 0;
+}
+function tmpfilesFault(line2, links) {
+  const { type = "", path: path2 = "", mode = "-", argument = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
+  if (!isPlain2(line2.slice(0, line2.length - argument.length))) return `has quotes or escapes: '${line2.slice(0, 200)}'`;
+  const top = topOf(path2);
+  if (top === void 0)
+    return `makes '${path2}': tmpfiles of a package work in a folder below /run, /tmp, /srv, /dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone`;
+  if (deciding.test(top)) return `makes ${path2}, which other parts of the system obey`;
+  if (/^[bc]/.test(type)) return `makes the device ${path2}`;
+  if (!/^[fFwdDevqQpLCxXrRzZaAhH][-+!=~^$?]*$/.test(type))
+    return `has a line of the type '${type}', which is not taken`;
+  if (type.startsWith("L") && !isShared(argument, linked) && !isOwn(argument))
+    return `makes ${path2} a link to '${argument}': links lead below /opt, or into such a folder`;
+  if (type.startsWith("C") && !isShared(argument, copied2))
+    return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
+  const link = linkAbove(path2, links);
+  return link === void 0 ? modeFault(type, path2, mode) : `makes ${path2}, which lies below the link or copy ${link}`;
+}
+var simplified2 = (path2) => path2.replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
+var linksIn = (lines2) => new Set(
+  lines2.flatMap((line2) => {
+    const { type = "", path: path2 = "" } = tmpfilesLine.exec(line2)?.groups ?? {};
+    return /^[LC]/.test(type) ? [simplified2(path2)] : [];
+  })
+);
+function linkAbove(path2, links) {
+  const from = simplified2(path2);
+  for (let end2 = from.lastIndexOf("/"); end2 > 0; end2 = from.lastIndexOf("/", end2 - 1))
+    if (links.has(from.slice(0, end2))) return from.slice(0, end2);
+  const fixed = /^[^*?[{]*(?=[*?[{].*\/)/.exec(from)?.[0];
+  if (fixed !== void 0) {
+    for (const link of links) if (link.startsWith(fixed)) return link;
+  }
+  return void 0;
+}
+var strongGroups = /^(?:root|sudo|wheel|admin|adm|shadow|disk|docker|lxd|incus.*|libvirt.*|kvm|kmem|tty|utmp|staff|systemd-.*|polkitd|messagebus|_?ssh|crontab|netdev|podman)$/;
+var userName2 = /^[A-Za-z_][A-Za-z0-9_.-]*\$?$/;
+function sysusersFault(line2) {
+  const [type = "", name6 = "", id = "-"] = line2.split(/\s+/);
+  if (!/^[ugm]!?$/.test(type)) return `has a line of the type '${type}'; users, groups and members (u, g, m) are taken`;
+  if (!userName2.test(name6)) return `has the name '${name6}', which is no plain one`;
+  if (strongGroups.test(name6)) return `changes ${name6}`;
+  const group = type.startsWith("m") ? id : /:(.*)$/.exec(id)?.[1];
+  if (group !== void 0 && !userName2.test(group)) return `puts ${name6} into '${group}', which is no name of a group`;
+  if (group !== void 0 && strongGroups.test(group)) return `puts ${name6} into the group ${group}`;
+  if (!type.startsWith("m") && !/^(?:-|[1-9]\d*)?(?::[^:]+)?$/.test(id))
+    return `gives ${name6} the id '${id}'; '-' or a number above 0 is taken`;
+  return void 0;
+}
+var strongSettings = /^(?:kernel\/(?:core_pattern|modprobe|hotplug|poweroff_cmd|usermodehelper.*|yama.*|kexec.*|unprivileged_.*|randomize_va_space|kptr_restrict|dmesg_restrict|perf_event_paranoid|modules_disabled)|fs\/(?:suid_dumpable|protected_.+|binfmt_misc.*)|vm\/(?:mmap_min_addr|unprivileged_.*)|net\/core\/bpf_jit_harden)$/;
+function settingPath(key) {
+  const dotted2 = /^[^./]*\./.test(key);
+  return dotted2 ? key.replace(/[./]/g, (c) => c === "." ? "/" : ".") : key;
+}
+function sysctlFault(line2) {
+  const key = (line2.split("=")[0] ?? "").replace(/^-/, "").trim();
+  const path2 = settingPath(key);
+  if (path2.split("/").some((part) => part === "" || part === "." || part === ".."))
+    return `sets '${key}', no plain name`;
+  const fixed = /^[^*?[\]{}\\]*/.exec(path2)?.[0] ?? "";
+  const strong = fixed === path2 ? strongSettings.test(path2) : !/^(?!kernel|fs|vm|net\/core)[a-z]+\/[a-z]/.test(fixed);
+  return strong ? `sets ${key}` : void 0;
+}
+var modprobeFault = (line2) => /^(?:install|remove)\s/.test(line2) ? "runs a command as root where a module is loaded" : void 0;
+var joined = (text8) => text8.replaceAll("\\\n", "");
+var checks = {
+  "/usr/lib/tmpfiles.d/": { comment: /^#/, check: tmpfilesFault },
+  "/usr/lib/sysusers.d/": { comment: /^#/, check: sysusersFault },
+  "/etc/sysctl.d/": { comment: /^[#;]/, check: sysctlFault },
+  "/etc/modprobe.d/": { comment: /^#/, check: modprobeFault, join: true }
+};
+var kindOf4 = (target2) => Object.entries(checks).find(([folder2]) => target2.startsWith(folder2))?.[1];
+function linesIn({ target: target2, text: text8 }) {
+  const kind = kindOf4(target2);
+  const plain5 = text8.replaceAll("\r\n", "\n");
+  if (control.test(plain5)) return void 0;
+  return kind ? linesOf(kind.join ? joined(plain5) : plain5, kind.comment) : [];
+}
+function systemFilesFault(files) {
+  const checked = files.flatMap((file3) => {
+    const kind = kindOf4(file3.target);
+    return kind ? [{ target: file3.target, kind, lines: linesIn(file3) }] : [];
+  });
+  const links = linksIn(checked.flatMap(({ kind, lines: lines2 }) => kind.check === tmpfilesFault ? lines2 ?? [] : []));
+  for (const { target: target2, kind, lines: lines2 } of checked) {
+    if (!lines2) return `${target2} has control characters`;
+    for (const line2 of lines2) {
+      const fault4 = kind.check(line2, links);
+      if (fault4 !== void 0) return `${target2} ${fault4}`;
+    }
+  }
+  return void 0;
+}
+
+// ts-src/engine/build/package-builder.ts
+init_template();
+
+// ts-src/sandbox/package-layers.ts
+var import_node_fs51 = require("node:fs");
+var import_node_path65 = require("node:path");
+init_files();
+init_process();
+init_faults();
+var largestText2 = 4 << 20;
+var Packages = class {
+  constructor(state, store2) {
+    this.state = state;
+    this.store = store2;
+  }
+  known = /* @__PURE__ */ new Map();
+  folder = (digest4) => (0, import_node_path65.join)(this.state, "unpacked", digest4);
+  /** Beside the package's files, where it can't collide with them. */
+  contents = (digest4) => `${this.folder(digest4)}.json`;
+  /**
+   * Undefined if the store's file is missing or damaged. Throws PackageFileError for a package that violates the
+   * policy.
+   */
+  async unpack({ deb: deb2, policy: policy2 }) {
+    const known3 = this.known.get(deb2.sha256);
+    const there = known3 ?? readJson(this.contents(deb2.sha256));
+    if (there && exists(this.folder(deb2.sha256))) {
+      if (!known3) noteUse(this.contents(deb2.sha256));
+      this.known.set(deb2.sha256, there);
+      return there;
+    }
+    const file3 = await this.store.path(deb2);
+    if (!file3) return void 0;
+    const unpacked2 = await this.unpackFile(file3, deb2.sha256, policy2);
+    this.known.set(deb2.sha256, unpacked2);
+    return unpacked2;
+  }
+  /**
+   * Verifies and unpacks a new package that is not in the store yet. Throws PackageFileError if it violates the policy.
+   */
+  async take(file3, policy2) {
+    const digest4 = await sha256File(file3);
+    const unpacked2 = await this.unpackFile(file3, digest4, policy2);
+    this.known.set(digest4, unpacked2);
+    return unpacked2;
+  }
+  async unpackFile(file3, digest4, policy2) {
+    const target2 = this.folder(digest4);
+    privateFolder((0, import_node_path65.join)(this.state, "unpacked"));
+    const staged = temporaryBeside(target2);
+    try {
+      const { control: control2, members: members2, files, folders: folders2 } = await unpackPackage(file3, staged, policy2);
+      const name6 = /^Package: (\S+)$/m.exec(control2)?.[1] ?? "";
+      const info = (0, import_node_path65.join)(staged, "var/lib/dpkg/info");
+      makeFolder(info);
+      const paths2 = [...folders2.filter(Boolean).map((f) => `/${f}`), ...files].sort();
+      (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(info, `${name6}.list`), `/.
+${paths2.join("\n")}
+`, { flag: "wx" });
+      for (const [member2, text8] of members2) (0, import_node_fs51.writeFileSync)((0, import_node_path65.join)(info, `${name6}.${member2}`), text8, { flag: "wx" });
+      const unpacked2 = {
+        package: name6,
+        status: control2.replace(/^(Package: .*)$/m, "$1\nStatus: install ok installed"),
+        files
+      };
+      this.place(staged, target2);
+      writeWhole(this.contents(digest4), JSON.stringify(unpacked2), { sync: false });
+      return unpacked2;
+    } finally {
+      (0, import_node_fs51.rmSync)(staged, { recursive: true, force: true });
+    }
+  }
+  /**
+   * Another slipway process may have been first. A partial folder, which a crash of the machine leaves, is replaced.
+   */
+  place(staged, target2) {
+    try {
+      (0, import_node_fs51.renameSync)(staged, target2);
+    } catch (e) {
+      const code2 = codeOf(e);
+      if (code2 !== "ENOTEMPTY" && code2 !== "EEXIST") throw e;
+      if (readJson(`${target2}.json`)) return;
+      (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
+      (0, import_node_fs51.renameSync)(staged, target2);
+    }
+  }
+  /** The text of a file in an unpacked package; undefined if it is missing. A large one is a LeftBehindError. */
+  async text(digest4, path2) {
+    return (await readLeft(this.folder(digest4), path2.replace(/^\/+/, ""), largestText2))?.toString("utf8");
+  }
+  /** Makes a folder with all packages by hard links, and extends dpkg's status. */
+  async compose(packages, status, target2) {
+    const all = [];
+    const lost3 = [];
+    for (const one of packages) {
+      const unpacked2 = await this.unpack(one);
+      if (unpacked2) all.push(unpacked2);
+      else lost3.push(one.deb.sha256);
+    }
+    if (lost3.length) return { lost: lost3 };
+    makeFolder(target2);
+    if (packages.length) {
+      const folders2 = packages.map(({ deb: deb2 }) => `${this.folder(deb2.sha256)}/.`);
+      const bring2 = (...how) => run("cp", [...how, "--target-directory", target2, ...folders2]);
+      let linked2 = await bring2("-al");
+      if (linked2.code !== 0 && /cross-device/.test(linked2.stderr)) {
+        (0, import_node_fs51.rmSync)(target2, { recursive: true, force: true });
+        makeFolder(target2);
+        linked2 = await bring2("-a", "--reflink=auto");
+      }
+      if (linked2.code !== 0) {
+        const clash = clashOf(all);
+        if (clash !== void 0) return { clash };
+        throw programFault("can't put the root together", target2, linked2);
+      }
+    }
+    makeFolder((0, import_node_path65.join)(target2, "var/lib/dpkg"));
+    (0, import_node_fs51.writeFileSync)(
+      (0, import_node_path65.join)(target2, "var/lib/dpkg/status"),
+      `${(0, import_node_fs51.readFileSync)(status, "utf8").trimEnd()}
+
+${all.map((u) => `${u.status}
+`).join("\n")}`
+    );
+    return void 0;
+  }
+};
+function clashOf(packages) {
+  const owners = /* @__PURE__ */ new Map();
+  for (const { package: name6, files } of packages)
+    for (const file3 of files) {
+      const owner = owners.get(file3);
+      if (owner !== void 0 && owner !== name6) return `'${owner}' and '${name6}' both ship ${file3}`;
+      owners.set(file3, name6);
+    }
+  for (const { package: name6, files } of packages)
+    for (const file3 of files)
+      for (let folder2 = (0, import_node_path65.dirname)(file3); folder2 !== "/"; folder2 = (0, import_node_path65.dirname)(folder2)) {
+        const owner = owners.get(folder2);
+        if (owner !== void 0)
+          return `'${owner}' ships ${folder2} as a file or link, '${name6}' ships files in ${folder2}/`;
+      }
+  return void 0;
+}
+
+// ts-src/engine/build/environment.ts
+var import_node_fs53 = require("node:fs");
+var import_node_path67 = require("node:path");
+init_files();
+init_lists();
+
+// ts-src/engine/build/packages.ts
+init_system_files();
+var allowedPathsOf = ({ scope: scope2 }, p) => allowedPaths(p.debian, scope2.prefix, scope2.underlayPrefixes, p.systemFiles);
+function ownPackage(graph2, n) {
+  const deb2 = graph2.records[n]?.debs[0];
+  const p = graph2.scope.packages[n];
+  if (!deb2 || !p) throw new Error(`package ${n} of ${graph2.id} has no record`);
+  return {
+    deb: deb2,
+    policy: { package: p.debian, conffiles: conffilesOf(p.systemFiles ?? []), allowed: allowedPathsOf(graph2, p) }
+  };
+}
+
+// ts-src/engine/build/other-conditions.ts
+var import_node_fs52 = require("node:fs");
+var import_node_path66 = require("node:path");
+
+// resources/vary.c
+var vary_default = '/* Preloaded into a second build of a package, compiled in its own root: what a build sees of the machine is another.\n   Folders are listed in reverse, the clock is days ahead, host and kernel have other names. */\n#define _GNU_SOURCE\n#include <dirent.h>\n#include <dlfcn.h>\n#include <errno.h>\n#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/time.h>\n#include <sys/utsname.h>\n#include <time.h>\n#include <unistd.h>\n\n#define AHEAD (9 * 86400 + 7 * 3600 + 11 * 60 + 13)\n\nstruct listing {\n  DIR *dir;\n  struct dirent64 **entries;\n  size_t count, next;\n  struct listing *following;\n};\nstatic struct listing *listings;\nstatic pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;\n\nstatic void *original(const char *name) { return dlsym(RTLD_NEXT, name); }\n\nstatic struct listing **find(DIR *dir) {\n  struct listing **at = &listings;\n  while (*at && (*at)->dir != dir) at = &(*at)->following;\n  return at;\n}\n\nstatic void forget(DIR *dir) {\n  pthread_mutex_lock(&mutex);\n  struct listing **at = find(dir), *found = *at;\n  if (found) {\n    *at = found->following;\n    for (size_t i = 0; i < found->count; i++) free(found->entries[i]);\n    free(found->entries);\n    free(found);\n  }\n  pthread_mutex_unlock(&mutex);\n}\n\nstatic struct listing *list(DIR *dir) {\n  struct dirent64 *(*next)(DIR *) = original("readdir64");\n  struct listing *made = calloc(1, sizeof *made);\n  if (!made) return NULL;\n  made->dir = dir;\n  struct dirent64 *e;\n  while ((e = next(dir))) {\n    struct dirent64 **grown = realloc(made->entries, (made->count + 1) * sizeof *grown);\n    struct dirent64 *copy = calloc(1, sizeof *copy);\n    if (!grown || !copy) abort();\n    memcpy(copy, e, e->d_reclen < sizeof *copy ? e->d_reclen : sizeof *copy);\n    made->entries = grown;\n    made->entries[made->count++] = copy;\n  }\n  made->next = made->count;\n  made->following = listings;\n  return listings = made;\n}\n\nstruct dirent64 *readdir64(DIR *dir) {\n  int before = errno;\n  pthread_mutex_lock(&mutex);\n  struct listing *found = *find(dir);\n  if (!found) found = list(dir);\n  struct dirent64 *entry = found && found->next ? found->entries[--found->next] : NULL;\n  pthread_mutex_unlock(&mutex);\n  errno = before;\n  return entry;\n}\n\n#if defined(__LP64__)\nstruct dirent *readdir(DIR *dir) { return (struct dirent *)readdir64(dir); }\n#endif\n\nint closedir(DIR *dir) {\n  int (*next)(DIR *) = original("closedir");\n  forget(dir);\n  return next(dir);\n}\n\nvoid rewinddir(DIR *dir) {\n  void (*next)(DIR *) = original("rewinddir");\n  forget(dir);\n  next(dir);\n}\n\ntime_t time(time_t *where) {\n  struct timespec now;\n  clock_gettime(CLOCK_REALTIME, &now);\n  if (where) *where = now.tv_sec;\n  return now.tv_sec;\n}\n\nint clock_gettime(clockid_t clock, struct timespec *now) {\n  int (*next)(clockid_t, struct timespec *) = original("clock_gettime");\n  int code = next(clock, now);\n  if (!code && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += AHEAD;\n  return code;\n}\n\nint gettimeofday(struct timeval *restrict now, void *restrict zone) {\n  int (*next)(struct timeval *, void *) = original("gettimeofday");\n  int code = next(now, zone);\n  if (!code && now) now->tv_sec += AHEAD;\n  return code;\n}\n\nint uname(struct utsname *names) {\n  int (*next)(struct utsname *) = original("uname");\n  int code = next(names);\n  if (code) return code;\n  snprintf(names->nodename, sizeof names->nodename, "another-host");\n  snprintf(names->release, sizeof names->release, "4.4.4-another");\n  snprintf(names->version, sizeof names->version, "#4 another kernel");\n  return 0;\n}\n\nint gethostname(char *name, size_t size) {\n  snprintf(name, size, "another-host");\n  return 0;\n}\n';
+
+// ts-src/engine/build/other-conditions.ts
+var otherJobs = (jobs2) => jobs2 > 1 ? 1 : 3;
+var writeVariation = (build4) => (0, import_node_fs52.writeFileSync)((0, import_node_path66.join)(build4, ".vary.c"), vary_default);
+var otherConditions = [
+  "umask 002",
+  "export USER=another LOGNAME=another HOME=/tmp LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 TZ=Pacific/Kiritimati",
+  "[ -f /build/.vary.so ] || cc -shared -fPIC -O1 -w -o /build/.vary.so /build/.vary.c -ldl",
+  "export LD_PRELOAD=/build/.vary.so",
+  ""
+].join("; ");
+
+// ts-src/engine/build/environment.ts
+var taken2 = /* @__PURE__ */ new Set(["stage", "obj", "home", "results"]);
+var sourceFolder = (name6) => taken2.has(name6) ? `${name6}-source` : name6;
+async function prepareEnvironment(options5, packages, request, roots) {
+  const { graph: graph2, package: p, resolved, work: work2, log } = request;
+  makeFolder((0, import_node_path67.dirname)(log));
+  (0, import_node_fs53.writeFileSync)(log, `== ${p.name} ${p.version} on ${graph2.id}, key ${resolved.key}
+`);
+  const system = await resolved.set.packages();
+  if (typeof system === "string") return failed(`apt can't install what it needs: ${system}`);
+  const layers2 = await graph2.layers.root(system, request.common);
+  if (!layers2.ok) {
+    const { message, file: file3 } = first(layers2.diagnostics);
+    return failed(`${message} (${file3})`);
+  }
+  const own3 = (0, import_node_path67.join)(work2, "own");
+  const status = await graph2.layers.status(layers2.value);
+  if (status === void 0) throw new Error(`no layer of ${graph2.id} has the list of its packages`);
+  const problem = await packages.compose(
+    roots.map((d) => ownPackage(graph2, d)),
+    status,
+    own3
+  );
+  if (problem && "clash" in problem)
+    return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
+  if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf2(graph2, d).debs).sha256)));
+  const build4 = (0, import_node_path67.join)(work2, "build");
+  const source3 = (0, import_node_path67.join)(build4, sourceFolder(p.name));
+  const fault4 = await bringSource(options5.state, options5.store, p, source3) ?? await applyPatches(options5.distroRoot, options5.taskKeys.settingsOf(p.name).patches ?? [], source3);
+  if (request.repeat) writeVariation(build4);
+  return fault4 === void 0 ? made({ source: source3, build: build4, recipe: (0, import_node_path67.join)(work2, "recipe"), system, layers: layers2.value, own: own3 }) : failed(fault4);
+}
+var withoutZstd = ["focal", "bionic"];
+function enterEnvironment(options5, request, environment3, { script: script3, steps, folder: folder2, binds, env: env2, network: network3, signal }) {
+  const { graph: graph2 } = request;
+  const { os, release: release2 } = graph2.target;
+  const xz2 = os === "debian" || withoutZstd.includes(release2);
+  return options5.driver.enter({
+    root: { layers: [environment3.own, ...environment3.layers] },
+    network: network3,
+    user: "builder",
+    work: (0, import_node_path67.join)(request.work, `root-${steps.join("-")}`),
+    log: request.log,
+    signal,
+    limits: taskLimits(options5.state, options5.limits, options5.taskKeys.settingsOf(request.package.name).limits),
+    binds: [...binds, { from: environment3.recipe, to: "/slipway", readOnly: true }],
+    env: {
+      SLIPWAY_JOBS: String(request.repeat ? otherJobs(options5.jobs) : options5.jobs),
+      SLIPWAY_COMPRESSION: xz2 ? "xz" : "zstd",
+      SLIPWAY_COMPRESSION_LEVEL: xz2 ? "1" : "3",
+      ...env2
+    },
+    command: [
+      "sh",
+      "-ec",
+      (request.repeat && script3 === "slipway.sh" ? otherConditions : "") + 'cd "$1"; script=$2; shift 2; echo "== $1"; exec sh -e "/slipway/$script" "$@"',
+      "sh",
+      folder2,
+      script3,
+      ...steps
+    ]
+  });
+}
+var limitWords = {
+  memory: "took more memory than a task may have",
+  processes: "started more processes than a task may have",
+  disk: "wrote more to the disk than a task may"
+};
+function reasonOf2(options5, outcome, limit, { log, what, failed: failed5 }) {
+  if (limit.signal.aborted && !options5.signal.aborted) {
+    const { minutes: minutes2 } = limit;
+    const time3 = minutes2 >= 1 ? `${Math.round(minutes2)} minutes` : `${Math.round(minutes2 * 60)} seconds`;
+    return `it did not end in ${time3}, and was stopped (${limit.longer})`;
+  }
+  if (outcome.exceeded)
+    return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
+  const cause = withinTime("its log", () => knownCause(readEnd(log, 2e5), failed5));
+  if (cause) return cause.hint === void 0 ? cause.cause : `${cause.cause}
+${cause.hint}`;
+  if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
+  return `${what} ended with ${outcome.signal ?? outcome.code}`;
+}
+var failedPackage = ({ graph: graph2, package: p }) => ({
+  folder: sourceFolder(p.name),
+  undeclared: (name6) => name6 !== p.name && ![p.build, p.run, p.test].some((names5) => names5.includes(name6)) && graph2.scope.packages.some((q3) => q3.name === name6)
+});
+var buildLimit = (options5, name6) => {
+  const own3 = options5.taskKeys.settingsOf(name6).limits?.minutes;
+  return own3 === void 0 ? timeLimit(options5.signal, options5.minutes) : timeLimit(options5.signal, own3, "limits.minutes in package_settings gives it longer");
+};
+var testLimit = (options5, name6, ofAll2) => options5.taskKeys.settingsOf(name6).limits?.minutes === void 0 && ofAll2 < options5.minutes ? timeLimit(options5.signal, ofAll2, "tests.minutes of distro.yaml gives it longer") : buildLimit(options5, name6);
+function timeLimit(parent, minutes2, longer = "--timeout gives it longer") {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, minutes2 * 6e4);
+  parent.addEventListener("abort", abort, { once: true });
+  if (parent.aborted) abort();
+  return {
+    signal: controller.signal,
+    minutes: minutes2,
+    longer,
+    done() {
+      clearTimeout(timer);
+      parent.removeEventListener("abort", abort);
+    }
+  };
+}
+
+// ts-src/engine/docs/documentation.ts
+var import_node_fs54 = require("node:fs");
+var import_node_path69 = require("node:path");
+init_files();
+
+// ts-src/inspect/installed.ts
+init_diagnostics();
+var header = /\.(h|hh|hpp|hxx|h\+\+|cuh|tpp)$/;
+var visibility = /(^|\/)(rosidl_\w+__visibility_control|visibility_control)\.(h|hpp)$/;
+function installedOf(name6, prefix2, files) {
+  const share2 = `${prefix2}/share/${name6}/`;
+  const messages = messagesOf(share2, files);
+  const generated = generatedHeader(name6, prefix2, messages);
+  const headers = files.filter((f) => f.startsWith(`${prefix2}/include/`) && header.test(f) && !generated(f));
+  const own3 = `${prefix2}/include/${name6}`;
+  const shared2 = (test3) => files.filter((f) => f.startsWith(share2) && test3(f)).sort(compare);
+  return {
+    headers: headers.sort(compare),
+    // ROS 2 gives each package its own include folder: include/NAME/NAME/file.hpp.
+    includes: headers.some((h) => h.startsWith(`${own3}/${name6}/`)) ? [own3, `${prefix2}/include`] : [`${prefix2}/include`],
+    messages,
+    modules: modulesOf(prefix2, files, messages.length > 0 ? name6 : void 0),
+    launch: shared2((f) => /\.launch(\.(py|xml|ya?ml))?$/.test(f) || /_launch\.(py|xml|ya?ml)$/.test(f)),
+    parameters: shared2((f) => /\/(config|params?|cfg|yaml)\/[^/]+\.ya?ml$/.test(f)),
+    descriptions: shared2((f) => f.endsWith(".xml") && !/\/(package|plugin_package)\.xml$/.test(f)),
+    executables: files.filter((f) => f.startsWith(`${prefix2}/lib/${name6}/`) || f.startsWith(`${prefix2}/bin/`)).filter((f) => !/\.(so|py[co]|cmake|xml|ya?ml|in|em)$|\/__init__\.py$|\.so\./.test(f)).map((f) => f.slice(f.lastIndexOf("/") + 1)).sort(compare)
+  };
+}
+var interfaceKinds = ["msg", "srv", "action"];
+function messagesOf(share2, files) {
+  const found2 = files.flatMap((path2) => {
+    if (!path2.startsWith(share2)) return [];
+    const m = /^(?:.*\/)?(msg|srv|action)\/([A-Za-z][A-Za-z0-9_]*)\.(msg|srv|action)$/.exec(
+      path2.slice(share2.length - 1)
+    );
+    const kind = interfaceKinds.find((k) => k === m?.[1]);
+    return m && kind && kind === m[3] ? [{ kind, name: m[2] ?? "", path: path2 }] : [];
+  });
+  const ofActions = new Set(
+    found2.filter((m) => m.kind === "action").flatMap(
+      ({ name: name6 }) => ["Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].map((e) => name6 + e)
+    )
+  );
+  return found2.filter((m) => m.kind !== "msg" || !ofActions.has(m.name)).sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
+}
+function generatedHeader(name6, prefix2, messages) {
+  if (!messages.length) return (path2) => visibility.test(path2) && path2.includes("/msg/");
+  const names5 = new Set(
+    messages.flatMap((m) => [
+      m.name,
+      ...["Request", "Response", "Action", "ActionGoal", "ActionResult", "ActionFeedback", "Goal", "Result", "Feedback"].filter(() => m.kind !== "msg").map((e) => m.name + e)
+    ])
+  );
+  const folder2 = new RegExp(`^${escaped(`${prefix2}/include/${name6}/`)}(${escaped(name6)}/)?(msg|srv|action)/`);
+  return (path2) => {
+    if (folder2.test(path2) || visibility.test(path2)) return true;
+    const file3 = path2.slice(path2.lastIndexOf("/") + 1).replace(/\.[^.]*$/, "");
+    return path2.startsWith(`${prefix2}/include/${name6}/`) && names5.has(file3);
+  };
+}
+var escaped = (text8) => text8.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+function modulesOf(prefix2, files, generated) {
+  const found2 = /* @__PURE__ */ new Map();
+  const place3 = new RegExp(`^${escaped(prefix2)}/lib/python3[^/]*/(?:site|dist)-packages/`);
+  for (const path2 of files) {
+    const at3 = place3.exec(path2)?.[0];
+    if (at3 === void 0 || !path2.endsWith(".py")) continue;
+    const rest2 = path2.slice(at3.length);
+    const top = rest2.split("/")[0] ?? "";
+    const name6 = top.replace(/\.py$/, "");
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name6)) continue;
+    const isGenerated = top === generated && (/^[^/]+\/(msg|srv|action)\//.test(rest2) || rest2 === `${top}/__init__.py`);
+    const entry2 = found2.get(name6) ?? { path: at3 + top, own: 0 };
+    found2.set(name6, { path: entry2.path, own: entry2.own + (isGenerated ? 0 : 1) });
+  }
+  return [...found2].filter(([, { own: own3 }]) => own3 > 0).map(([name6, { path: path2 }]) => ({ name: name6, path: path2 })).sort((a, b) => compare(a.name, b.name));
+}
+
+// ts-src/inspect/pages.ts
+var import_node_zlib10 = require("node:zlib");
+
+// ts-src/model/docs.ts
+var documentationTools = ["doxygen", "python3-myst-parser", "python3-sphinx"];
+var docsRecordName = (key) => `docs/${key.slice(0, 2)}/${key}.json`;
+var filesOfDocs = (record3) => [
+  record3.interface,
+  record3.facts,
+  record3.pages,
+  record3.log
+];
+var apiFolder = "api";
+var proseFolder = "doc";
+var pageFolders = [apiFolder, proseFolder, "files"];
+
+// ts-src/inspect/pages.ts
+init_stored();
+var mostFiles4 = 5e4;
+var largestFile2 = 64 << 20;
+var mostBytes2 = 512 << 20;
+var isPageName = (path2) => path2.length <= 500 && isRelativePath(path2) && pageFolders.some((folder2) => path2.startsWith(`${folder2}/`)) && path2.split("/").every((part) => /^[A-Za-z0-9_~@+(),=-][A-Za-z0-9_.~@+(),= -]{0,199}$/.test(part) && !part.endsWith(" "));
+function fit(paths2) {
+  const all = new Set(paths2);
+  const parts2 = (path2) => [...path2.matchAll(/\//g)].map(({ index }) => path2.slice(0, index));
+  return all.size === paths2.length && !paths2.some((path2) => parts2(path2).some((folder2) => all.has(folder2)));
+}
+async function takePages(root, skip) {
+  const files = [];
+  let bytes = 0;
+  for (const { path: path2, kind } of await walkLeft(root, "", { most: mostFiles4 })) {
+    if (skip(path2)) continue;
+    if (kind !== "a file") throw new LeftBehindError(`${shownName(path2)} is ${kind}, not a file`);
+    if (!isPageName(path2)) throw new LeftBehindError(`${shownName(path2)} is no name for a page`);
+    const data = readHeld(root, path2);
+    if (!data || data.length > largestFile2)
+      throw new LeftBehindError(`${shownName(path2)} is larger than ${largestFile2 >> 20} MiB`);
+    if ((bytes += data.length) > mostBytes2)
+      throw new LeftBehindError(`its pages are larger than ${mostBytes2 >> 20} MiB together`);
+    files.push({ path: path2, data });
+  }
+  return files.sort((a, b) => a.path < b.path ? -1 : 1);
+}
+var magic2 = "slipway-pages-1\n";
+function packPages(files) {
+  const list8 = JSON.stringify(files.map(({ path: path2, data }) => [path2, data.length]));
+  return (0, import_node_zlib10.gzipSync)(Buffer.concat([Buffer.from(`${magic2}${list8}
+`), ...files.map((f) => f.data)]), { level: 6 });
+}
+function unpackPages(packed3) {
+  let whole4;
+  let list8;
+  let at3;
+  try {
+    whole4 = (0, import_node_zlib10.gunzipSync)(packed3, { maxOutputLength: mostBytes2 + (64 << 20) });
+    at3 = whole4.indexOf(10, magic2.length);
+    if (!whole4.toString("latin1", 0, magic2.length).startsWith(magic2) || at3 < 0) return void 0;
+    list8 = JSON.parse(whole4.toString("utf8", magic2.length, at3++));
+  } catch {
+    return void 0;
+  }
+  if (!Array.isArray(list8) || list8.length > mostFiles4) return void 0;
+  const files = [];
+  for (const entry2 of list8) {
+    if (!Array.isArray(entry2)) return void 0;
+    const [path2, size3] = entry2;
+    if (typeof path2 !== "string" || !isPageName(path2)) return void 0;
+    if (typeof size3 !== "number" || !Number.isSafeInteger(size3) || size3 < 0 || at3 + size3 > whole4.length)
+      return void 0;
+    files.push({ path: path2, data: whole4.subarray(at3, at3 + size3) });
+    at3 += size3;
+  }
+  return fit(files.map((f) => f.path)) ? files : void 0;
+}
+
+// ts-src/engine/docs/documentation.ts
+init_stored();
+
+// resources/templates/docs/conf.py
+var conf_default = `"""Configuration of Sphinx: the package's own if it has one, then the settings that the site requires."""
+import importlib.util as _importlib
+import json as _json
+import os as _os
+import sys as _sys
+import traceback as _traceback
+
+_job = _json.load(open('/slipway/docs.json'))
+_modules = _json.load(open('/build/docs/modules.json'))
+_at = '/build/docs/source'
+extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.intersphinx']
+# Loaded only if needed: it takes as long to load as all others.
+if any(n.endswith('.md') for _, _, names in _os.walk(_at) for n in names):
+    extensions.append('myst_parser')
+project = _job['name']
+if _job['conf']:
+    _here = _os.path.dirname(_os.path.join(_at, _job['conf']))
+    _file = _os.path.join(_job['source'], _job['conf'])
+    __file__ = _os.path.join(_here, 'conf.py')
+    _os.chdir(_here)
+    _sys.path.insert(0, _here)
+    _own = dict(globals())
+    try:
+        exec(compile(open(_file, encoding='utf-8').read(), _job['conf'], 'exec'), _own)
+    except Exception as _e:
+        # The pages are made without it; the error counts as a fault.
+        _lines = [f.lineno for f in _traceback.extract_tb(_e.__traceback__) if f.filename == _job['conf']]
+        with open('/build/docs/conf.error', 'w') as _f:
+            _f.write('%s:%d: %s: %s' % (_job['conf'], _lines[-1] if _lines else 1, type(_e).__name__, _e))
+    else:
+        globals().update(_own)
+
+    def _absolute(names):
+        return [n if _os.path.isabs(n) else _os.path.join(_here, n) for n in names]
+    for _name in ('templates_path', 'html_static_path', 'html_extra_path'):
+        if isinstance(globals().get(_name), (list, tuple)):
+            globals()[_name] = [n for n in _absolute(globals()[_name]) if _os.path.exists(n)]
+
+# Modules of autodoc come from the installation: what is installed is what is documented.
+extensions = list(extensions)
+for _name in ['sphinx.ext.autodoc', 'sphinx.ext.intersphinx'] + _job['extensions']:
+    if _name not in extensions:
+        extensions.append(_name)
+
+
+def _there(name):
+    try:
+        return name in _sys.builtin_module_names or _importlib.find_spec(name) is not None
+    except (ImportError, AttributeError, ValueError):
+        return False
+
+
+_lacking = [n for n in extensions if not _there(n)]
+extensions = [n for n in extensions if n not in _lacking]
+version = release = _job['version']
+language = globals().get('language') or 'en'
+today = ''
+html_last_updated_fmt = None
+html_theme = 'slipway'
+html_theme_path = ['/slipway']
+html_theme_options = {}
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_use_opensearch = ''
+html_use_index = True
+html_split_index = False
+html_domain_indices = True
+html_logo = html_favicon = None
+html_baseurl = ''
+html_file_suffix = html_link_suffix = None
+html_sidebars = {}
+html_additional_pages = {}
+html_permalinks_icon = '#'
+html_title = _job['name']
+templates_path = globals().get('templates_path', [])
+pygments_style = 'default'
+add_module_names = False
+myst_heading_anchors = globals().get('myst_heading_anchors', 3)
+suppress_warnings = list(globals().get('suppress_warnings', [])) + ['config.cache']
+# Inventories of declared dependencies, and no network.
+intersphinx_mapping = {n: ('../../%s/doc' % n, '/slipway/inventories/%s.inv' % n) for n in _job['inventories']}
+intersphinx_cache_limit = 0
+
+
+def setup(app):
+    from sphinx.util import logging
+    for name in _lacking:
+        logging.getLogger(__name__).warning('the extension %s is not installed: it is left out', name)
+`;
+
+// resources/templates/docs/docs.py
+var docs_default = `"""Runs the documentation tools in a package's root. Reads /slipway/docs.json, writes /build/docs.
+
+pages/             what becomes a part of the site
+results.json       how the tools ended, what they warned of, coverage, and the classes of the API
+api.tag            Doxygen's tag file
+"""
+import ast
+import gc
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import traceback
+from xml.etree import ElementTree
+
+# The tools create many objects that live until the end: frequent garbage collection would take a tenth of the time.
+gc.set_threshold(200000, 20, 100)
+job = json.load(open('/slipway/docs.json'))
+source = job['source']
+out = '/build/docs'
+pages = out + '/pages'
+os.makedirs(pages, exist_ok=True)
+results = {'tools': [], 'warnings': [], 'documented': 0, 'total': 0, 'undocumented': [], 'compounds': [], 'notes': [],
+           'failed_modules': []}
+told = 200
+
+
+def place(path):
+    """A path as people know it: of the source, or as it is installed."""
+    for folder, name in ((source + '/', ''), (job['prefix'] + '/', ''), (out + '/source/', '')):
+        if path.startswith(folder):
+            return name + path[len(folder):]
+    return path
+
+
+def warn(text):
+    results['warnings'].append(text[:1000])
+
+
+def run(tool, call, *arguments, **more):
+    began = os.times()
+    sys.stdout.flush()
+    code = call(*arguments, **more)
+    ended = os.times()
+    cpu = ended.children_user + ended.children_system - began.children_user - began.children_system
+    results['tools'].append({'tool': tool, 'code': code, 'cpu': round(cpu, 3)})
+    print('== %s ended with %d after %.2f CPU seconds' % (tool, code, cpu), flush=True)
+    return code
+
+
+def count(where, name, text):
+    results['total'] += 1
+    if text and text.strip():
+        results['documented'] += 1
+    elif len(results['undocumented']) < told:
+        results['undocumented'].append('%s: %s' % (where, name))
+
+
+# C and C++
+
+def has_words(element):
+    return element is not None and any(t.strip() for t in element.itertext())
+
+
+def plain(element):
+    return ' '.join(''.join(element.itertext()).split())[:300] if element is not None else ''
+
+
+def located(element, fallback):
+    at = element.find('location')
+    if at is None:
+        return fallback
+    return '%s:%s' % (place(at.get('file', fallback)), at.get('line', '1'))
+
+
+def read_xml(folder):
+    """Coverage, and a list of what there is."""
+    index = ElementTree.parse(folder + '/index.xml').getroot()
+    seen = set()
+    for entry in index.findall('compound'):
+        if entry.get('kind') not in ('class', 'struct', 'union', 'namespace', 'file', 'interface', 'concept', 'group'):
+            continue
+        path = '%s/%s.xml' % (folder, entry.get('refid'))
+        if not os.path.isfile(path):
+            continue
+        compound = ElementTree.parse(path).getroot().find('compounddef')
+        kind, name = compound.get('kind'), compound.findtext('compoundname')
+        if compound.get('prot', 'public') == 'private':
+            continue
+        where = located(compound, name)
+        described = has_words(compound.find('briefdescription')) or has_words(compound.find('detaileddescription'))
+        # Only headers count, not source files.
+        if kind == 'file' and not re.search(r'\\.(h|hh|hpp|hxx|h\\+\\+|cuh|tpp)$', name):
+            continue
+        if '@' in name or name == 'std':
+            continue
+        results['compounds'].append({
+            'kind': kind, 'name': name, 'page': compound.get('id') + '.html',
+            'brief': plain(compound.find('briefdescription')), 'title': compound.findtext('title') or ''})
+        if kind in ('class', 'struct', 'union', 'interface', 'concept'):
+            count(where, name, 'x' if described else '')
+        for member in compound.iter('memberdef'):
+            if member.get('id') in seen or member.get('prot', 'public') != 'public' or member.get('kind') == 'friend':
+                continue
+            seen.add(member.get('id'))
+            short = member.findtext('name') or ''
+            # Include guards and unnamed entities are not part of the API.
+            if not short or short.startswith('@') or re.search(r'_(H|HH|HPP|H_|HPP_)$', short):
+                continue
+            text = has_words(member.find('briefdescription')) or has_words(member.find('detaileddescription'))
+            scope = '' if kind == 'file' else name + '::'
+            count(located(member, where), scope + short, 'x' if text else '')
+
+
+# Warnings about settings that this version of Doxygen lacks or deprecates.
+about_settings = re.compile(r'(ignoring unsupported tag|Tag .* (has become obsolete|of configuration file)|has become obsolete'
+                            r'|This tag has been removed|To avoid this warning|doxygen -u|configuration options? .* (set|enabled))')
+
+
+def doxygen():
+    job_file = '/slipway/Doxyfile'
+    log = out + '/doxygen.output'
+    with open(log, 'w') as stream:
+        run('doxygen', subprocess.call, ['doxygen', job_file], cwd=source, stdout=stream, stderr=subprocess.STDOUT)
+    shown = open(log, errors='replace').read()
+    print(shown, end='', flush=True)
+    lines = []
+    if os.path.isfile(out + '/doxygen.warnings'):
+        lines = open(out + '/doxygen.warnings', errors='replace').read().splitlines()
+    for line in lines:
+        m = re.match(r'(?P<file>[^:]*):(?P<line>-?\\d+): (?P<text>.*)$', line)
+        if m and not about_settings.search(m['text']) and m['file'] not in ('/slipway/Doxyfile', job_file):
+            warn('%s:%s: %s' % (place(m['file']), m['line'], re.sub(r'^warning: ', '', m['text'])))
+        elif not m and line.startswith('error:'):
+            warn('Doxyfile:1: ' + line)
+        print(line)
+    if os.path.isfile(out + '/xml/index.xml'):
+        read_xml(out + '/xml')
+    shutil.rmtree(out + '/xml', ignore_errors=True)
+
+
+# README and CHANGELOG
+
+pictures = ('.png', '.jpg', '.jpeg', '.gif', '.svg', '.webp')
+
+
+def relative_links(text, path):
+    """Links to files of the source become \`source:PATH\`; pictures come along."""
+    def change(m):
+        attribute, target = m[1], html.unescape(m[2])
+        if re.match(r'[a-zA-Z][a-zA-Z0-9+.-]*:|//|#', target) or not target:
+            return m[0] if re.match(r'(https?|mailto):|#', target, re.I) else ''
+        name, _, fragment = target.partition('#')
+        full = os.path.realpath(os.path.join(os.path.dirname(path), name))
+        inside = full == source or full.startswith(source + '/')
+        if not inside or not os.path.exists(full):
+            return 'data-missing="%s"' % html.escape(target)
+        there = os.path.relpath(full, source)
+        if attribute == 'src':
+            if not full.lower().endswith(pictures) or os.path.getsize(full) > 4 << 20 or not os.path.isfile(full):
+                return 'alt=""'
+            safe = re.sub(r'[^A-Za-z0-9._/-]', '_', there)
+            to = os.path.join(pages, 'files', safe)
+            os.makedirs(os.path.dirname(to), exist_ok=True)
+            shutil.copyfile(full, to)
+            return 'src="files/%s"' % safe
+        return 'href="source:%s"' % html.escape(there + ('#' + fragment if fragment else ''))
+    return re.sub(r'\\b(href|src)="([^"]*)"', change, text)
+
+
+def markdown(text):
+    from markdown_it import MarkdownIt
+    parser = MarkdownIt('commonmark', {'html': False}).enable(['table', 'strikethrough'])
+    seen = {}
+    tokens = parser.parse(text)
+    for i, token in enumerate(tokens):
+        # The page already has a heading.
+        if token.type in ('heading_open', 'heading_close'):
+            token.tag = 'h%d' % min(6, int(token.tag[1]) + 1)
+        if token.type == 'heading_open':
+            slug = re.sub(r'[^\\w -]', '', tokens[i + 1].content.lower()).strip().replace(' ', '-') or 'section'
+            seen[slug] = seen.get(slug, 0) + 1
+            token.attrSet('id', slug if seen[slug] == 1 else '%s-%d' % (slug, seen[slug] - 1))
+    return parser.renderer.render(tokens, parser.options, {})
+
+
+def without_messages(page):
+    """What docutils could not make sense of is told as warnings; readers see the text as it was written."""
+    page = re.sub(r'<(aside|div) class="system-message"[^>]*>.*?</\\1>', '', page, flags=re.S)
+    page = re.sub(r'<section class="system-messages">\\s*(<h\\d>.*?</h\\d>)?\\s*</section>', '', page, flags=re.S)
+    return re.sub(r'<a href="#[^"]*">(<span class="problematic"[^>]*>.*?</span>)</a>', r'\\1', page, flags=re.S)
+
+
+def restructured(text, path):
+    import io
+    import docutils.core
+    stream = io.StringIO()
+    parts = docutils.core.publish_parts(text, source_path=place(path), writer_name='html5', settings_overrides={
+        '_disable_config': True, 'raw_enabled': False, 'file_insertion_enabled': False, 'report_level': 2,
+        'halt_level': 5, 'warning_stream': stream, 'initial_header_level': 2, 'syntax_highlight': 'none',
+        'doctitle_xform': False, 'input_encoding': 'unicode', 'embed_stylesheet': False, 'datestamp': None,
+        'smart_quotes': False, 'math_output': 'MathML', 'id_prefix': ''})
+    for line in stream.getvalue().splitlines():
+        m = re.match(r'(.*?):(\\d+): \\((?:WARNING|ERROR|SEVERE)/\\d\\) (.*)$', line)
+        if m:
+            warn('%s:%s: %s' % (m[1], m[2], m[3]))
+    return without_messages(parts['html_body'])
+
+
+def fragment(kind, path):
+    began = os.times()
+    text = open(path, encoding='utf-8', errors='replace').read(2 << 20)
+    try:
+        shown = markdown(text) if path.lower().endswith('.md') else restructured(text, path)
+        if kind == 'readme':
+            # Removes a first heading that repeats the package's name.
+            shown = re.sub(r'^(<main[^>]*>|<div[^>]*>|<section[^>]*>|\\s)*<h\\d[^>]*>%s</h\\d>' % re.escape(job['name']),
+                           lambda m: re.sub(r'<h\\d.*', '', m[0]), shown, 1, re.I)
+        shown = re.sub(r'<(/?)main\\b', r'<\\1div', shown)
+        with open('%s/%s.html' % (out, kind), 'w') as f:
+            f.write(relative_links(shown, path))
+        code = 0
+    except Exception as e:
+        print('%s: %s' % (place(path), e))
+        warn('%s:1: it can not be rendered: %s' % (place(path), e))
+        code = 1
+    ended = os.times()
+    results['tools'].append({'tool': kind, 'code': code,
+                             'cpu': round(ended.user + ended.system - began.user - began.system, 3)})
+
+
+# Python and prose
+
+def python_files(path):
+    if os.path.isfile(path):
+        yield os.path.splitext(os.path.basename(path))[0], path
+        return
+    top = os.path.dirname(path)
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(f for f in folders if re.match(r'[A-Za-z_]\\w*$', f) and f not in ('test', 'tests', '__pycache__'))
+        if os.path.relpath(folder, path) == '.' and job['generated']:
+            folders[:] = [f for f in folders if f not in ('msg', 'srv', 'action')]
+        if '__init__.py' not in files:
+            folders[:] = []
+            continue
+        for name in sorted(files):
+            if re.match(r'[A-Za-z_]\\w*\\.py$', name):
+                module = os.path.relpath(os.path.join(folder, name), top)[:-3].replace('/', '.')
+                yield re.sub(r'\\.__init__$', '', module), os.path.join(folder, name)
+
+
+def python_coverage(path):
+    try:
+        tree = ast.parse(open(path, encoding='utf-8', errors='replace').read())
+    except (SyntaxError, ValueError):
+        return
+
+    def visit(node, scope):
+        for child in getattr(node, 'body', []):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or child.name.startswith('_'):
+                continue
+            count('%s:%d' % (place(path), child.lineno), scope + child.name, ast.get_docstring(child))
+            if isinstance(child, ast.ClassDef):
+                visit(child, scope + child.name + '.')
+    visit(tree, '')
+
+
+def beside(tree, given):
+    """Links to what lies beside the prose: pages include ../CHANGELOG.rst, and configurations read ../package.xml."""
+    here = ''
+    for part in given.split('/'):
+        os.makedirs(os.path.join(tree, here), exist_ok=True)
+        for name in os.listdir(os.path.join(source, here)):
+            if name not in (part, '.git'):
+                os.symlink(os.path.join(source, here, name), os.path.join(tree, here, name))
+        here = os.path.join(here, part)
+
+
+def in_child(function, *arguments):
+    """The exit code of a process of its own, which has the modules that are loaded here."""
+    child = os.fork()
+    if child:
+        status = os.waitpid(child, 0)[1]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+    code = 1
+    try:
+        code = function(*arguments)
+    except SystemExit as e:
+        code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # Skips exit handlers, which the package's code may have registered.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def sphinx_build(folder, arguments):
+    """As \`python3 -m sphinx\` in this folder."""
+    os.chdir(folder)
+    sys.path[0] = folder
+    sys.argv = ['sphinx-build'] + arguments
+    from sphinx.builders.html import StandaloneHTMLBuilder
+    from sphinx.cmd.build import main
+    # The site's search replaces Sphinx's.
+    StandaloneHTMLBuilder.index_page = StandaloneHTMLBuilder.dump_search_index = lambda *_: None
+    return main(arguments)
+
+
+def sphinx():
+    given = job['prose'] or ''
+    at = os.path.join(out, 'source', given).rstrip('/')
+    if given:
+        beside(out + '/source', given)
+    os.makedirs(at, exist_ok=True)
+    if given:
+        shutil.copytree(os.path.join(source, given), at, dirs_exist_ok=True, symlinks=False,
+                        ignore_dangling_symlinks=True, ignore=shutil.ignore_patterns('.git', '_build', '*.pyc'))
+    entries, modules = [], []
+    for module in job['modules']:
+        for name, path in python_files(module['path']):
+            if name.split('.')[-1] == '__main__' or len(modules) >= 2000:
+                continue
+            modules.append(name)
+            python_coverage(path)
+    if modules and not job['conf']:
+        os.makedirs(at + '/python', exist_ok=True)
+        for name in modules:
+            with open('%s/python/%s.rst' % (at, name), 'w') as f:
+                f.write('%s\\n%s\\n\\n.. automodule:: %s\\n   :members:\\n   :undoc-members:\\n   :show-inheritance:\\n'
+                        % (name.replace('_', r'\\_'), '=' * (len(name) * 2), name))
+            entries.append('python/' + name)
+    suffixes = ('.rst', '.md')
+    if not any(os.path.isfile(at + '/index' + s) for s in suffixes):
+        prose = []
+        for folder, folders, files in os.walk(at):
+            folders[:] = sorted(f for f in folders if f not in ('python', '_static', '_templates'))
+            for name in sorted(files):
+                # Markdown pages for Doxygen are left to Doxygen.
+                if name.endswith(suffixes):
+                    prose.append(os.path.splitext(os.path.relpath(os.path.join(folder, name), at))[0])
+        title = 'Guides and Python API' if prose and modules else 'Python API' if modules else 'Guides'
+        with open(at + '/index.rst', 'w') as f:
+            f.write('%s\\n%s\\n\\n.. toctree::\\n   :maxdepth: 2\\n\\n' % (title, '=' * 40))
+            f.writelines('   %s\\n' % e for e in prose + entries)
+    elif entries:
+        with open(at + '/python/index.rst', 'w') as f:
+            f.write(':orphan:\\n\\nPython API\\n==========\\n\\n.. toctree::\\n   :maxdepth: 1\\n\\n')
+            f.writelines('   %s\\n' % os.path.basename(e) for e in entries)
+    json.dump(modules, open(out + '/modules.json', 'w'))
+    log = out + '/sphinx.warnings'
+    code = run('sphinx', in_child, sphinx_build, at, ['-q', '-N', '-b', 'html', '-c', '/slipway/sphinx', '-d',
+                                                      out + '/doctrees', '-w', log, at, pages + '/doc'])
+    lines = open(log, errors='replace').read().splitlines() if os.path.isfile(log) else []
+    for line in lines:
+        print(line)
+        m = re.match(r'(?:(?P<where>\\S*?)(?::(?P<line>\\d+|None))?: )?(?P<kind>WARNING|ERROR|CRITICAL): (?P<text>.*)$', line)
+        if m:
+            where = place(re.sub(r':docstring of .*$', '', m['where'] or 'conf.py'))
+            number = m['line'] if m['line'] not in (None, 'None') else '1'
+            warn('%s:%s: %s' % (where, number, m['text']))
+            failed = re.match(r"autodoc: failed to import (?:module|class) '([^']*)'", m['text'])
+            if failed:
+                results['failed_modules'].append(failed[1])
+    if os.path.isfile(out + '/conf.error'):
+        fault = open(out + '/conf.error', errors='replace').read()
+        print(fault)
+        results['warnings'].insert(0, fault[:1000])
+        results['tools'].append({'tool': 'conf.py', 'code': 1, 'cpu': 0})
+    shutil.rmtree(out + '/doctrees', ignore_errors=True)
+    if code == 0:
+        for name in ('.buildinfo', 'searchindex.js'):
+            if os.path.isfile(pages + '/doc/' + name):
+                os.remove(pages + '/doc/' + name)
+
+
+if job['readme']:
+    fragment('readme', os.path.join(source, job['readme']))
+if job['changelog']:
+    fragment('changelog', os.path.join(source, job['changelog']))
+if job['doxygen']:
+    doxygen()
+if job['sphinx']:
+    sphinx()
+ended = os.times()
+print('== all took %.2f CPU seconds' % sum(ended[:4]), flush=True)
+# Doxygen reports each warning twice, for HTML and for XML.
+results['warnings'] = list(dict.fromkeys(results['warnings']))
+results['warning_count'] = len(results['warnings'])
+results['warnings'] = results['warnings'][:told]
+json.dump(results, open(out + '/results.json', 'w'))
+`;
+
+// resources/templates/docs/docs.sh
+var docs_default2 = "# Makes the documentation of one package, in its source folder: sh -e /slipway/docs.sh docs. The environment is that of\n# its build and tests; /slipway/docs.json says what to make.\n. /slipway/slipway.sh\n# No dates in pages: the same sources give the same bytes.\nexport SOURCE_DATE_EPOCH=1767225600 PYTHONDONTWRITEBYTECODE=1 LANGUAGE=en\nexec python3 /slipway/docs.py\n";
+
+// resources/templates/docs/theme.conf
+var theme_default = "[theme]\ninherit = basic\nstylesheet = none\npygments_style = default\n";
+
+// ts-src/render/doc-tools.ts
+init_digest();
+
+// ts-src/render/doc-shell.ts
+var tabs = [
+  { tab: "overview", text: "Overview", href: "index.html" },
+  { tab: "api", text: "C++ API", href: `${apiFolder}/overview.html`, part: "api" },
+  { tab: "prose", text: "Python and guides", href: `${proseFolder}/index.html`, part: "prose" },
+  { tab: "messages", text: "Messages", href: "messages.html", part: "messages" },
+  { tab: "changelog", text: "Changelog", href: "changelog.html", part: "changelog" }
+];
+var policy = "default-src 'self' file: data:; script-src 'self' file: 'unsafe-inline'; style-src 'self' file: 'unsafe-inline'; form-action 'none'; base-uri 'none'";
+var policyTag = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+var start = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n';
+function guardedPage(html) {
+  const shown5 = withoutOuterPictures(html);
+  const own3 = `${start}${policyTag}`;
+  if (shown5.replace(/\s+/g, " ").startsWith(own3.replace(/\s+/g, " "))) return shown5;
+  const doctype = /^\s*<!DOCTYPE[^>]*>/i.exec(shown5)?.[0] ?? "";
+  return `${doctype || "<!DOCTYPE html>"}${policyTag}${shown5.slice(doctype.length)}`;
+}
+function withoutOuterPictures(html) {
+  const parts2 = [];
+  let done = 0;
+  for (const { index } of html.matchAll(/<img\b/gi)) {
+    if (index < done) continue;
+    const end2 = html.indexOf(">", index) + 1;
+    if (end2 === 0) break;
+    const tag = html.slice(index, end2);
+    parts2.push(html.slice(done, index), isElsewhere(attributeOf(tag, "src")) ? placeholder(tag) : tag);
+    done = end2;
+  }
+  return parts2.join("") + html.slice(done);
+}
+function attributeOf(tag, name6) {
+  const found2 = new RegExp(`\\s${name6}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>"']+))`, "i").exec(tag);
+  return found2?.[1] ?? found2?.[2] ?? found2?.[3] ?? "";
+}
+var isElsewhere = (url2) => /^\s*(?:[a-z][a-z0-9+.-]*:)?\/\//i.test(url2);
+function placeholder(tag) {
+  const quoted7 = (text9) => text9.replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const text8 = quoted7(attributeOf(tag, "alt")) || "picture";
+  return `<span class="elsewhere" title="${quoted7(attributeOf(tag, "src"))}">${text8}</span>`;
+}
+function docFrame(page) {
+  const own3 = page.package;
+  const crumbs = page.crumbs.map(
+    ({ text: text8, href }) => href === void 0 ? `<span aria-current="page">${escapeMarkup(text8)}</span>` : `<a href="${escapeMarkup(href)}">${escapeMarkup(text8)}</a>`
+  );
+  const shown5 = own3 ? tabs.filter((t) => t.part === void 0 || own3.parts[t.part]) : [];
+  const links = shown5.map(({ tab, text: text8, href }) => {
+    const current = tab === own3?.tab ? ' aria-current="true"' : "";
+    return `<a href="${escapeMarkup(`${own3?.folder ?? ""}${href}`)}"${current}>${text8}</a>`;
+  });
+  const before2 = `${start}${policyTag}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${page.title}</title>
+<script src="${page.root}_site/theme.js"></script>
+<link rel="stylesheet" href="${page.root}_site/site.css">
+<script src="${page.root}_site/search.js" data-root="${page.root}" defer></script>
+</head>
+<body class="${page.kind}">
+<a class="skip" href="#content">Skip to content</a>
+<header class="bar">
+<a class="brand" href="${page.root}index.html">${escapeMarkup(page.organization)} <span>docs</span></a>
+<nav class="crumbs" aria-label="Breadcrumb">${crumbs.join('<span class="slash" aria-hidden="true">/</span>')}</nav>
+<div class="tools"><button type="button" class="find" data-search hidden>Search <kbd>/</kbd></button><button type="button" class="theme" data-theme-button hidden aria-label="Switch between light and dark">\u25D0</button></div>
+</header>
+${links.length ? `<nav class="tabs" aria-label="Package">${links.join("")}<span class="version">${escapeMarkup(own3?.version ?? "")}</span></nav>
+` : ""}<main id="content" class="${page.kind}" tabindex="-1">
+`;
+  return {
+    before: before2,
+    after: `
+</main>
+<footer class="end"><a href="${page.root}index.html">All packages</a></footer>
+</body>
+</html>
+`
+  };
+}
+function docPage(page) {
+  const { before: before2, after } = docFrame(page);
+  return before2 + page.body + after;
+}
+
+// ts-src/render/doxyfile.ts
+var quoted2 = (text8) => `"${text8.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
+var preferred = [
+  "EXTRACT_ALL = YES",
+  "EXTRACT_STATIC = YES",
+  "JAVADOC_AUTOBRIEF = YES",
+  "HIDE_UNDOC_RELATIONS = NO",
+  "BUILTIN_STL_SUPPORT = YES",
+  "MACRO_EXPANSION = YES",
+  "EXPAND_ONLY_PREDEF = NO",
+  "SEARCH_INCLUDES = YES",
+  "MARKDOWN_SUPPORT = YES",
+  "SORT_BRIEF_DOCS = YES",
+  "SORT_MEMBERS_CTORS_1ST = YES",
+  "INLINE_SIMPLE_STRUCTS = NO",
+  "WARN_IF_UNDOCUMENTED = NO",
+  "SHOW_NAMESPACES = YES",
+  "ALPHABETICAL_INDEX = YES",
+  "SHOW_INCLUDE_FILES = YES",
+  "VERBATIM_HEADERS = NO",
+  "SOURCE_BROWSER = NO",
+  "PREDEFINED = __cplusplus=201703L __attribute__(x)= __declspec(x)= DOXYGEN=1"
+];
+var required2 = [
+  "QUIET = YES",
+  "WARNINGS = YES",
+  "WARN_AS_ERROR = NO",
+  'WARN_FORMAT = "$file:$line: $text"',
+  "WARN_LOGFILE = /build/docs/doxygen.warnings",
+  "OUTPUT_DIRECTORY = /build/docs",
+  "CREATE_SUBDIRS = NO",
+  "ALLOW_UNICODE_NAMES = NO",
+  "CASE_SENSE_NAMES = YES",
+  "GENERATE_HTML = YES",
+  `HTML_OUTPUT = pages/${apiFolder}`,
+  "HTML_FILE_EXTENSION = .html",
+  "HTML_HEADER = /slipway/doxygen-header.html",
+  "HTML_FOOTER = /slipway/doxygen-footer.html",
+  "HTML_STYLESHEET =",
+  "HTML_EXTRA_STYLESHEET =",
+  "HTML_EXTRA_FILES =",
+  "HTML_TIMESTAMP = NO",
+  "TIMESTAMP = NO",
+  "HTML_DYNAMIC_MENUS = NO",
+  "HTML_DYNAMIC_SECTIONS = NO",
+  "HTML_CODE_FOLDING = NO",
+  "HTML_COPY_CLIPBOARD = NO",
+  "SHOW_USED_FILES = NO",
+  "DISABLE_INDEX = YES",
+  "GENERATE_TREEVIEW = NO",
+  "FULL_SIDEBAR = NO",
+  "SEARCHENGINE = NO",
+  "SERVER_BASED_SEARCH = NO",
+  "USE_MATHJAX = NO",
+  "GENERATE_LATEX = NO",
+  "GENERATE_RTF = NO",
+  "GENERATE_MAN = NO",
+  "GENERATE_DOCBOOK = NO",
+  "GENERATE_HTMLHELP = NO",
+  "GENERATE_QHP = NO",
+  "GENERATE_ECLIPSEHELP = NO",
+  "GENERATE_DOCSET = NO",
+  "GENERATE_TODOLIST = YES",
+  "GENERATE_XML = YES",
+  "XML_OUTPUT = xml",
+  "XML_PROGRAMLISTING = NO",
+  "GENERATE_TAGFILE = /build/docs/api.tag",
+  "ALLEXTERNALS = NO",
+  "EXTERNAL_GROUPS = NO",
+  "EXTERNAL_PAGES = NO",
+  "HAVE_DOT = NO",
+  "CLASS_GRAPH = TEXT",
+  "CLASS_DIAGRAMS = NO",
+  "FILE_VERSION_FILTER =",
+  "NUM_PROC_THREADS = 1"
+];
+function renderDoxyfile(input) {
+  const list8 = (values) => values.map(quoted2).join(" ");
+  return `${[
+    ...preferred,
+    `PROJECT_NAME = ${quoted2(input.name)}`,
+    `PROJECT_NUMBER = ${quoted2(input.version)}`,
+    `PROJECT_BRIEF = ${quoted2(input.description)}`,
+    `INPUT = ${list8([...input.headers, ...input.pages, "/slipway/mainpage.dox"])}`,
+    `STRIP_FROM_PATH = ${list8([...input.includes, input.source])}`,
+    `STRIP_FROM_INC_PATH = ${list8([...input.includes, input.source])}`,
+    `INCLUDE_PATH = ${list8(input.includes)}`,
+    "RECURSIVE = NO",
+    "FILE_PATTERNS = *",
+    "EXTENSION_MAPPING = h=C++ tpp=C++ cuh=C++",
+    ...input.own ? [`@INCLUDE = ${input.own.file}`] : [],
+    ...input.own && !input.own.hasInput ? [`INPUT = ${list8([...input.headers, ...input.pages])}`] : [],
+    ...input.statements,
+    ...required2,
+    `TAGFILES = ${list8(input.tags.map((name6) => `/slipway/tags/${name6}.tag=../../${name6}/${apiFolder}`))}`
+  ].join("\n")}
+`;
+}
+
+// ts-src/render/doc-tools.ts
+function docRecipe(page) {
+  const own3 = page.package;
+  const api = docFrame({
+    ...page,
+    title: "$title",
+    root: "../../../",
+    kind: "doxygen",
+    ...own3 ? { package: { ...own3, folder: "../", tab: "api" } } : {},
+    crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `../${c.href}` })
+  });
+  const up = "{{ '../' * pagename.count('/') }}";
+  const prose2 = docFrame({
+    ...page,
+    title: "{{ title|striptags|e }}",
+    root: "SLIPWAY-UP/../../../",
+    kind: "sphinx",
+    ...own3 ? { package: { ...own3, folder: "SLIPWAY-UP/../", tab: "prose" } } : {},
+    crumbs: page.crumbs.map((c) => c.href === void 0 ? c : { ...c, href: `SLIPWAY-UP/../${c.href}` })
+  });
+  const jinja = (text8) => text8.replaceAll("SLIPWAY-UP/", `${up}`);
+  return {
+    "docs.sh": docs_default2,
+    "docs.py": docs_default,
+    "doxygen-header.html": api.before,
+    "doxygen-footer.html": api.after,
+    "sphinx/conf.py": conf_default,
+    "slipway/theme.conf": theme_default,
+    "slipway/layout.html": `${jinja(prose2.before)}{% block body %}{% endblock %}${jinja(prose2.after)}`,
+    "slipway/page.html": pageTemplate,
+    "slipway/search.html": searchTemplate
+  };
+}
+var searchTemplate = '{% extends "layout.html" %}{% block body %}<h1>Search</h1><p>Press <kbd>/</kbd> to search all packages.</p>{% endblock %}';
+var pageTemplate = `{% extends "layout.html" %}
+{% block body %}<div class="columns"><article>{{ body }}
+<nav class="around" aria-label="Pages around this one">{% if prev %}<a rel="prev" href="{{ prev.link|e }}">\u2190 {{ prev.title|striptags }}</a>{% endif %}{% if next %}<a rel="next" href="{{ next.link|e }}">{{ next.title|striptags }} \u2192</a>{% endif %}</nav></article>
+{% if display_toc %}<nav class="toc" aria-label="On this page"><p>On this page</p>{{ toc }}</nav>{% endif %}</div>{% endblock %}
+`;
+var takenVersion = "7";
+var docRecipeDigest = () => sha256(
+  [
+    takenVersion,
+    ...Object.values(
+      docRecipe({
+        organization: "o",
+        crumbs: [],
+        package: {
+          version: "1",
+          parts: { api: true, prose: true, messages: true, changelog: true },
+          folder: "",
+          tab: "none"
+        }
+      })
+    ),
+    renderDoxyfile({
+      name: "n",
+      version: "1",
+      description: "d",
+      headers: [],
+      pages: [],
+      includes: [],
+      statements: [],
+      tags: [],
+      source: "s"
+    })
+  ].join("\0")
+);
+
+// ts-src/engine/docs/faults.ts
+function faultsOf2(judged) {
+  const { results, settings: settings3, installed } = judged;
+  const faults3 = [];
+  for (const { tool, code: code2 } of results.tools)
+    if (code2 !== 0)
+      faults3.push(`${tool} ended with ${code2}${judged.told[0] === void 0 ? "" : `: ${judged.told[0]}`}`);
+  if (judged.doxygen) faults3.push(...headersWithoutPage(judged));
+  if (!judged.doxygen && installed.headers.length)
+    faults3.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
+  const modules2 = results.failed_modules.slice(0, 3).join(", ");
+  if (modules2)
+    faults3.push(`Python can't import ${modules2}: ${judged.told.find((t) => /failed to import/.test(t)) ?? ""}`);
+  if (settings3.warnings !== void 0 && judged.warnings > settings3.warnings)
+    faults3.push(`${judged.warnings} warnings, ${settings3.warnings} are allowed: ${judged.told.slice(0, 3).join("; ")}`);
+  const percent = results.total ? 100 * results.documented / results.total : 100;
+  if (settings3.coverage !== void 0 && percent < settings3.coverage)
+    faults3.push(
+      `${percent.toFixed(1)} % of its public entities are described, ${settings3.coverage} % are asked for: ${results.undocumented.slice(0, 3).join("; ")}`
+    );
+  return faults3;
+}
+function headersWithoutPage({ installed, tag, ownScope, results }) {
+  const pages = /* @__PURE__ */ new Set();
+  for (const [, body = ""] of (tag ?? "").matchAll(/<compound kind="file">([^]*?)<\/compound>/g)) {
+    const name6 = /<name>([^<]*)<\/name>/.exec(body)?.[1] ?? "";
+    pages.add(`${/<path>([^<]*)<\/path>/.exec(body)?.[1] ?? ""}${name6}`.replace(/^.*\/include\//, ""));
+  }
+  if (!installed.headers.length) return [];
+  if (ownScope)
+    return pages.size || results.compounds.length ? [] : ["it installs headers, but its Doxyfile makes no API page"];
+  const lacking2 = installed.headers.filter(
+    (h) => !installed.includes.some((i) => h.startsWith(`${i}/`) && pages.has(h.slice(i.length + 1)))
+  );
+  if (!lacking2.length) return [];
+  const first3 = lacking2.slice(0, 3).map((h) => h.replace(/^.*\/include\//, ""));
+  return [`${lacking2.length} of ${installed.headers.length} installed headers have no API page: ${first3.join(", ")}`];
+}
+
+// ts-src/inspect/messages.ts
+var titles = {
+  msg: [""],
+  srv: ["Request", "Response"],
+  action: ["Goal", "Result", "Feedback"]
+};
+var constantLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[\S*\])?)\s+([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*)$/;
+var fieldLine = /^([A-Za-z][A-Za-z0-9_/]*(?:<=\d+)?(?:\[(?:<=)?\d*\])?)\s+([A-Za-z][A-Za-z0-9_]*)(?:\s+(.*))?$/;
+function parseMessage(kind, name6, text8) {
+  const parts2 = titles[kind].map((title) => ({ title, fields: [] }));
+  let at3 = 0;
+  let pending2 = [];
+  let comment = "";
+  for (const whole4 of text8.split(/\r?\n/)) {
+    const line2 = whole4.trim();
+    if (/^---+$/.test(line2) && at3 + 1 < parts2.length) {
+      at3++;
+      pending2 = [];
+    } else if (line2.startsWith("#")) pending2.push(line2.replace(/^#+ ?/, ""));
+    else if (line2 === "") {
+      if (at3 === 0 && !parts2[0]?.fields.length && pending2.length) comment = [comment, ...pending2].join("\n").trim();
+      pending2 = [];
+    } else {
+      const field = fieldOf3(line2);
+      if (field) parts2[at3]?.fields.push({ ...field, comment: [...pending2, field.comment].join("\n").trim() });
+      pending2 = [];
+    }
+  }
+  return { kind, name: name6, comment, parts: parts2, text: text8 };
+}
+function fieldOf3(line2) {
+  const constant = constantLine.exec(line2);
+  if (constant) {
+    const [, type2 = "", name7 = "", rest2 = ""] = constant;
+    const whole4 = /^w?string/.test(type2) && !/^['"]/.test(rest2);
+    const [value3, comment2] = whole4 ? [rest2.trim(), ""] : splitComment(rest2);
+    return { type: type2, name: name7, value: value3, constant: true, comment: comment2 };
+  }
+  const [definition, comment] = splitComment(line2);
+  const field = fieldLine.exec(definition);
+  if (!field) return void 0;
+  const [, type = "", name6 = "", value2] = field;
+  return { type, name: name6, constant: false, comment, ...value2 === void 0 ? {} : { value: value2 } };
+}
+function splitComment(text8) {
+  const found2 = /^((?:[^#'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*)#(.*)$/.exec(text8);
+  return found2 ? [(found2[1] ?? "").trim(), (found2[2] ?? "").replace(/^#* ?/, "").trim()] : [text8.trim(), ""];
+}
+function typeOfField(type) {
+  const plain5 = type.replace(/\[.*$/, "").replace(/<=.*$/, "");
+  if (plain5 === "Header") return { package: "std_msgs", name: "Header" };
+  const parts2 = plain5.split("/");
+  const name6 = parts2.at(-1) ?? "";
+  if (!/^[A-Z]/.test(name6)) return void 0;
+  return parts2.length > 1 ? { package: parts2[0] ?? "", name: name6 } : { name: name6 };
+}
+
+// ts-src/engine/docs/facts.ts
+init_sizes();
+var largestText3 = 1 << 20;
+var largestFragment = 16 << 20;
+var largestTexts2 = 16 << 20;
+async function factsOf2({ environment: environment3, installed }, pages) {
+  const { build: build4, own: own3 } = environment3;
+  let bytes = 0;
+  const text8 = async (path2) => {
+    const found2 = await readLeft(own3, path2.replace(/^\//, ""), largestText3);
+    bytes += found2?.length ?? 0;
+    if (bytes > largestTexts2)
+      throw new LeftBehindError(`its messages and plugins are larger than ${sizeText(largestTexts2)} together`);
+    return found2?.toString("utf8") ?? "";
+  };
+  const there = new Set(pages.map((p) => p.path));
+  const fragment = async (name6) => (await readLeft(build4, `docs/${name6}.html`, largestFragment))?.toString("utf8");
+  const [readme, changelog] = [await fragment("readme"), await fragment("changelog")];
+  const time3 = new Patience();
+  const messages = [];
+  for (const m of installed.messages) {
+    const definition = await text8(m.path);
+    messages.push(time3.spend(shownName(m.path), () => parseMessage(m.kind, m.name, definition)));
+  }
+  const plugins2 = [];
+  for (const path2 of installed.descriptions) {
+    const description = await text8(path2);
+    plugins2.push(...time3.spend(shownName(path2), () => pluginsIn(description)));
+  }
+  const firstOf2 = (path2) => there.has(path2) ? path2 : void 0;
+  const [api, prose2] = [firstOf2(`${apiFolder}/overview.html`), firstOf2(`${proseFolder}/index.html`)];
+  return {
+    schema: 1,
+    ...readme === void 0 ? {} : { readme },
+    ...changelog === void 0 ? {} : { changelog },
+    ...api === void 0 ? {} : { api },
+    ...prose2 === void 0 ? {} : { prose: prose2 },
+    python: installed.modules.map((m) => m.name),
+    headers: installed.headers.map((h) => h.replace(/^.*\/include\//, "")),
+    messages,
+    launch: installed.launch.map(nameBelowShare),
+    parameters: installed.parameters.map(nameBelowShare),
+    plugins: plugins2,
+    executables: installed.executables
+  };
+}
+var nameBelowShare = (path2) => path2.replace(/^.*?\/share\/[^/]+\//, "");
+function pluginsIn(xml) {
+  if (!/<(library|class_libraries)\b/.test(xml)) return [];
+  const attribute3 = (tag, name6) => unescapeXml(new RegExp(`\\b${name6}\\s*=\\s*"([^"]*)"`).exec(tag)?.[1] ?? "");
+  return [...xml.matchAll(/<class\b([^>]*?)(?:\/>|>([^]*?)<\/class>)/g)].slice(0, 1e3).map(([, tag = "", body = ""]) => {
+    const type = attribute3(tag, "type");
+    const description = /<description>([^]*?)<\/description>/.exec(body)?.[1] ?? "";
+    return {
+      name: attribute3(tag, "name") || type,
+      type,
+      base: attribute3(tag, "base_class_type"),
+      description: unescapeXml(withoutTags(description, "")).replace(/\s+/g, " ").trim()
+    };
+  });
+}
+
+// ts-src/engine/docs/references.ts
+var import_node_zlib12 = require("node:zlib");
+
+// ts-src/inspect/result-xml.ts
+var mostElements = 25e4;
+var mostAttributes = 1e3;
+var deepest2 = 100;
+var opening = /<([A-Za-z_:][\w:.-]*)/y;
+var attribute = /\s+([A-Za-z_:][\w:.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
+var openingEnd = /\s*(\/?)>/y;
+var closing = /<\/([A-Za-z_:][\w:.-]*)\s*>/y;
+var numbered = /&#(?:(\d{1,7})|x([0-9A-Fa-f]{1,6}));/g;
+function plain3(text8) {
+  if (!text8.includes("&")) return text8;
+  const read3 = text8.includes("&#") ? text8.replace(numbered, character) : text8;
+  return unescapeXml(read3);
+}
+function character(whole4, decimal, hexadecimal) {
+  const code2 = decimal === void 0 ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
+  if (code2 === 38) return "&amp;";
+  return code2 <= 1114111 ? String.fromCodePoint(code2) : whole4;
+}
+var Reader = class {
+  constructor(xml) {
+    this.xml = xml;
+  }
+  at = 0;
+  elements = 0;
+  /** The root element; undefined if the document is not well-formed or exceeds the limits. */
+  document() {
+    const whole4 = { name: "", attributes: /* @__PURE__ */ new Map(), children: [], text: "" };
+    const open3 = [{ element: whole4, parts: [] }];
+    while (this.at < this.xml.length) {
+      const top = open3.at(-1);
+      if (!top) return void 0;
+      const step2 = this.step(top.parts);
+      if (step2 === void 0) return void 0;
+      if (step2 === "text") continue;
+      if (step2.kind === "end") {
+        if (open3.length < 2 || step2.name !== top.element.name) return void 0;
+        top.element.text = top.parts.join("").trim();
+        open3.pop();
+        continue;
+      }
+      top.element.children.push(step2.element);
+      if (!step2.empty) open3.push({ element: step2.element, parts: [] });
+      if (open3.length > deepest2) return void 0;
+    }
+    const outside4 = open3[0]?.parts.join("").trim();
+    return open3.length === 1 && outside4 === "" && whole4.children.length === 1 ? whole4.children[0] : void 0;
+  }
+  step(parts2) {
+    const { xml, at: at3 } = this;
+    if (xml[at3] !== "<") {
+      const end2 = xml.indexOf("<", at3);
+      this.at = end2 < 0 ? xml.length : end2;
+      parts2.push(plain3(xml.slice(at3, this.at)));
+      return "text";
+    }
+    if (xml[at3 + 1] === "/") {
+      const name6 = this.match(closing)?.[1];
+      return name6 === void 0 ? void 0 : { kind: "end", name: name6 };
+    }
+    if (xml[at3 + 1] === "!" || xml[at3 + 1] === "?") return this.special(parts2) ? "text" : void 0;
+    return this.start();
+  }
+  /** Comments, processing instructions and CDATA. Document types with declarations are refused. */
+  special(parts2) {
+    for (const [begin, end2] of [
+      ["<!--", "-->"],
+      ["<?", "?>"],
+      ["<![CDATA[", "]]>"]
+    ]) {
+      if (!this.xml.startsWith(begin, this.at)) continue;
+      const close = this.xml.indexOf(end2, this.at + begin.length);
+      if (close < 0) return false;
+      if (begin === "<![CDATA[") parts2.push(this.xml.slice(this.at + begin.length, close));
+      this.at = close + end2.length;
+      return true;
+    }
+    return false;
+  }
+  start() {
+    const name6 = this.match(opening)?.[1];
+    if (name6 === void 0 || ++this.elements > mostElements) return void 0;
+    const attributes = /* @__PURE__ */ new Map();
+    for (let m = this.match(attribute); m; m = this.match(attribute)) {
+      if (attributes.has(m[1] ?? "") || attributes.size >= mostAttributes) return void 0;
+      attributes.set(m[1] ?? "", plain3(m[2] ?? m[3] ?? ""));
+    }
+    const end2 = this.match(openingEnd);
+    if (!end2) return void 0;
+    return { kind: "start", element: { name: name6, attributes, children: [], text: "" }, empty: end2[1] === "/" };
+  }
+  match(pattern) {
+    pattern.lastIndex = this.at;
+    const found2 = pattern.exec(this.xml);
+    if (!found2) return void 0;
+    this.at = pattern.lastIndex;
+    return found2;
+  }
+};
+var readXml = (text8) => new Reader(text8.replace(/^\ufeff/, "")).document();
+
+// ts-src/engine/docs/results.ts
+var import_node_zlib11 = require("node:zlib");
+init_digest();
+init_stored();
+var largest7 = 64 << 20;
+async function readDocResults(build4) {
+  const data = await readLeft(build4, "docs/results.json", largest7);
+  let value2;
+  try {
+    value2 = JSON.parse(data?.toString("utf8") ?? "null");
+  } catch {
+    return void 0;
+  }
+  return isDocResults(value2) ? value2 : void 0;
+}
+function interfaceDigest({ tag, inventory, messages }) {
+  return sha256(
+    JSON.stringify([tag ?? "", inventory === void 0 ? "" : inventoryLines(inventory) ?? [inventory], messages])
+  );
+}
+function inventoryLines(base642) {
+  const data = Buffer.from(base642, "base64");
+  let at3 = 0;
+  for (let line2 = 0; line2 < 4; line2++) at3 = data.indexOf(10, at3) + 1;
+  try {
+    return (0, import_node_zlib11.inflateSync)(data.subarray(at3), { maxOutputLength: 64 << 20 }).toString("utf8").split("\n").filter((l) => l !== "").sort();
+  } catch {
+    return void 0;
+  }
+}
+
+// ts-src/engine/docs/references.ts
+var ofClass = ["base", "templarg", "class", "member"];
+var ofScope = ["class", "namespace", "concept", "member"];
+var partsOf = {
+  class: ofClass,
+  struct: ofClass,
+  union: ofClass,
+  interface: ofClass,
+  exception: ofClass,
+  concept: [],
+  file: ["path", ...ofScope],
+  namespace: ofScope,
+  group: ["title", "subgroup", "file", "page", ...ofScope],
+  page: ["title"],
+  dir: ["path", "dir", "file"]
+};
+var ofAll = ["name", "filename", "docanchor"];
+var ofMember = ["type", "name", "anchorfile", "anchor", "arglist", "docanchor", "enumvalue"];
+var kindsOfMember = new Set(
+  "define enumeration enumvalue event friend function property prototype signal slot typedef variable".split(" ")
+);
+var attributesKnown = ["kind", "protection", "virtualness", "static", "file", "anchor", "title"];
+var isPlace = (text8) => /^[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,250}$/.test(text8);
+var isAnchor = (text8) => /^[A-Za-z0-9_.:~+-]{0,1000}$/.test(text8);
+var isWord = (text8) => /^[a-z]{1,20}$/.test(text8);
+var isShort = (text8) => text8.length <= 65536;
+var ofElement = {
+  filename: isPlace,
+  anchorfile: isPlace,
+  anchor: isAnchor,
+  docanchor: isAnchor
+};
+var ofAttribute = {
+  file: isPlace,
+  anchor: isAnchor,
+  title: isShort
+};
+function beginning3({ name: name6, attributes }) {
+  const known3 = attributesKnown.flatMap((a) => attributes.has(a) ? [[a, attributes.get(a) ?? ""]] : []);
+  if (!known3.every(([a, value2]) => (ofAttribute[a] ?? isWord)(value2))) return void 0;
+  return `<${name6}${known3.map(([a, value2]) => ` ${a}="${escapeMarkup(value2)}"`).join("")}>`;
+}
+function leaf(e) {
+  const { name: name6, text: text8, children } = e;
+  const begin = beginning3(e);
+  if (begin === void 0 || children.length || !(ofElement[name6] ?? isShort)(text8)) return void 0;
+  return `${begin}${escapeMarkup(text8)}</${name6}>`;
+}
+var has = (e, names5) => names5.every((name6) => e.children.some((c) => c.name === name6 && c.text !== ""));
+function whole3(e, known3, needed2) {
+  const begin = beginning3(e);
+  if (begin === void 0 || !has(e, needed2)) return void 0;
+  const parts2 = [];
+  for (const child of e.children) {
+    if (!known3.includes(child.name)) continue;
+    const part = child.name === "member" ? member(child) : leaf(child);
+    if (part !== void 0) parts2.push(part);
+    else if (needed2.includes(child.name)) return void 0;
+  }
+  return `${begin}
+${parts2.join("\n")}
+</${e.name}>`;
+}
+var member = (e) => kindsOfMember.has(e.attributes.get("kind") ?? "") ? whole3(e, ofMember, ["name", "anchorfile", "anchor"]) : void 0;
+function compound(e) {
+  const kind = e?.attributes.get("kind") ?? "";
+  const own3 = Object.hasOwn(partsOf, kind) ? partsOf[kind] : void 0;
+  const made2 = e && own3 && whole3(e, [...ofAll, ...own3], ["name", "filename"]);
+  return made2 === void 0 ? [] : [made2];
+}
+function soundTag(tag) {
+  const found2 = [];
+  const end2 = "</compound>";
+  for (let at3 = tag.indexOf("<compound "); at3 >= 0; at3 = tag.indexOf("<compound ", at3)) {
+    const to = tag.indexOf(end2, at3);
+    if (to < 0) break;
+    found2.push(...compound(readXml(tag.slice(at3, to + end2.length))));
+    at3 = to;
+  }
+  const head = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>";
+  return [head, "<tagfile>", ...found2, "</tagfile>", ""].join("\n");
+}
+function isReference(line2) {
+  const [, name6 = "", uri2] = /^([^\0-\x1f\x7f]+?) +[a-z0-9_]+:[A-Za-z0-9_-]+ +-?\d{1,9} +(\S+) +[^\0-\x1f\x7f]+$/.exec(line2) ?? [];
+  if (uri2 === void 0 || line2.length > 1e4) return false;
+  const place3 = uri2.replace(/\$$/, () => name6);
+  return !/^(?:[/\\]|[A-Za-z][A-Za-z0-9+.-]*:)|(?:^|[/\\])\.\.(?:[/\\#?]|$)/.test(place3);
+}
+function soundInventory(inventory, name6, version3) {
+  const lines2 = inventoryLines(inventory.toString("base64"));
+  if (!lines2) return void 0;
+  const sound = lines2.filter(isReference).map((line2) => `${line2}
+`);
+  const head = [
+    "Sphinx inventory version 2",
+    `Project: ${name6}`,
+    `Version: ${version3}`,
+    "The remainder of this file is compressed using zlib."
+  ];
+  const text8 = head.map((line2) => `# ${line2}
+`).join("");
+  return Buffer.concat([Buffer.from(text8), (0, import_node_zlib12.deflateSync)(Buffer.from(sound.join("")))]).toString("base64");
+}
+
+// ts-src/engine/docs/taken.ts
+var import_node_path68 = require("node:path");
+
+// ts-src/render/api-overview.ts
+var sections = [
+  { title: "Topics", kinds: ["group"] },
+  { title: "Classes", kinds: ["class", "struct", "union", "interface", "concept"] },
+  { title: "Namespaces", kinds: ["namespace"] },
+  { title: "Headers", kinds: ["file"] }
+];
+var kindOf5 = ({ kind }) => kind === "struct" || kind === "union" ? ` <span class="kind">${kind}</span>` : "";
+function renderApiOverview(name6, compounds, options5) {
+  const parts2 = sections.flatMap(({ title, kinds: kinds4 }) => {
+    const own3 = compounds.filter((c) => kinds4.includes(c.kind));
+    if (!own3.length) return [];
+    const rows = own3.map(
+      (c) => `<li><a href="${escapeMarkup(c.page)}"><code>${breakable(c.title || c.name)}</code></a>${kindOf5(c)}${c.brief ? `<p>${escapeMarkup(c.brief)}</p>` : ""}</li>`
+    );
+    return [
+      `<section><h2>${title} <span class="count">${own3.length}</span></h2><ul class="entries">${rows.join("\n")}</ul></section>`
+    ];
+  });
+  const percent = options5.total ? Math.floor(100 * options5.documented / options5.total) : 100;
+  return `<h1>C++ API of ${escapeMarkup(name6)}</h1>
+<p class="lead">${options5.mainPage ? '<a href="index.html">Introduction</a> \xB7 ' : ""}${options5.total ? `${options5.documented} of ${options5.total} public entities are described (${percent} %).` : "Nothing public is declared."}</p>
+${parts2.join("\n")}`;
+}
+var breakable = (name6) => escapeMarkup(name6).replaceAll("::", "::<wbr>");
+
+// ts-src/engine/docs/taken.ts
+function frameOf(organization, { request, parts: parts2 }) {
+  const { graph: graph2, package: p } = request;
+  return {
+    organization,
+    crumbs: [
+      { text: graph2.scope.distribution, href: "../index.html" },
+      { text: p.name, href: "index.html" }
+    ],
+    package: { version: p.version, parts: parts2, folder: "", tab: "none" }
+  };
+}
+var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
+async function pagesOf(organization, job, results) {
+  const { request, environment: environment3 } = job;
+  const folder2 = (0, import_node_path68.join)(environment3.build, "docs", "pages");
+  const pages = await takePages(folder2, (path2) => ofTools.test(path2) && path2 !== `${apiFolder}/index.html`);
+  const time3 = new Patience();
+  const shape2 = (of, make) => {
+    for (const page of pages)
+      if (of(page) && isPage(page)) page.data = time3.spend(shownName(page.path), () => make(page.data));
+  };
+  shape2(({ path: path2 }) => path2.startsWith(`${proseFolder}/`), withoutProblems);
+  const index = pages.findIndex((p) => p.path === `${apiFolder}/index.html`);
+  const mainPage = index >= 0 && hasText(pages[index]?.data.toString("utf8") ?? "");
+  if (index >= 0 && !mainPage) pages.splice(index, 1);
+  if (job.doxygen) shape2(({ path: path2 }) => path2.startsWith(`${apiFolder}/`), withHeading);
+  shape2(
+    () => true,
+    (data) => Buffer.from(guardedPage(data.toString("utf8")))
+  );
+  if (!job.doxygen) return pages;
+  const frame = frameOf(organization, job);
+  const at3 = (crumb) => crumb.href === void 0 ? crumb : { ...crumb, href: `../${crumb.href}` };
+  const there = new Set(pages.map((p) => p.path));
+  const overview2 = docPage({
+    ...frame,
+    crumbs: [...frame.crumbs.map(at3), { text: "C++ API" }],
+    ...frame.package ? { package: { ...frame.package, folder: "../", tab: "api" } } : {},
+    title: `${request.package.name}: C++ API`,
+    root: "../../../",
+    kind: "api",
+    body: renderApiOverview(
+      request.package.name,
+      results.compounds.filter((c) => there.has(`${apiFolder}/${c.page}`)),
+      { mainPage, documented: results.documented, total: results.total }
+    )
+  });
+  return [...pages, { path: `${apiFolder}/overview.html`, data: Buffer.from(overview2) }].sort(
+    (a, b) => a.path < b.path ? -1 : 1
+  );
+}
+var isPage = ({ path: path2 }) => /\.(x?html?|shtml|xht)$/i.test(path2);
+var withoutProblems = (data) => Buffer.from(data.toString("utf8").replace(/<a href="#[^"]*">(<span class="problematic")/g, "<a>$1"));
+var withHeading = (data) => Buffer.from(
+  data.toString("utf8").replace(/<div class="title">([^]*?)<\/div>/, '<h1 class="title">$1</h1>').replace(/<img src="(?:closed|open)\.png"[^>]*>(?:&#160;)?/g, "").replace(/ onclick="javascript:toggleInherit\('[A-Za-z0-9_-]*'\)"/g, "")
+);
+var hasText = (html) => /<div class="textblock">/.test(html);
+
+// ts-src/engine/docs/wishes.ts
+init_diagnostics();
+init_yaml();
+var largestText4 = 4 << 20;
+async function readWishes(source3) {
+  const notes = [];
+  const top = new Map((await listLeft(source3, "")).map((e) => [e.name, e.kind]));
+  const isFile = async (path2) => {
+    try {
+      return await readLeft(source3, path2, largestText4) !== void 0;
+    } catch (e) {
+      if (!(e instanceof LeftBehindError)) throw e;
+      notes.push(e.message);
+      return false;
+    }
+  };
+  const first3 = async (names5) => {
+    for (const name6 of names5) if (top.has(name6) && await isFile(name6)) return name6;
+    return void 0;
+  };
+  const said = await readRosdoc(source3, notes);
+  const folder2 = said.prose ?? ["doc", "docs"].find((name6) => top.get(name6) === "a folder");
+  const inFolder = folder2 === void 0 ? [] : await textsIn(source3, folder2, notes);
+  const conf = ["conf.py", "source/conf.py"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
+  const prose2 = conf === void 0 ? folder2 : conf.slice(0, -"/conf.py".length);
+  const hasProse = inFolder.some((f) => /\.(rst|md)$/.test(f));
+  const doxyfile = said.doxyfile ?? await first3(["Doxyfile", "doxyfile"]) ?? ["Doxyfile", "doxyfile"].map((f) => `${folder2}/${f}`).find((f) => inFolder.includes(f));
+  const text8 = doxyfile === void 0 ? void 0 : await textOf4(source3, doxyfile, notes);
+  const readme = await first3(["README.md", "README.rst", "README", "README.txt", "readme.md"]);
+  const changelog = await first3(["CHANGELOG.rst", "CHANGELOG.md", "CHANGES.rst", "CHANGES.md"]);
+  return {
+    ...readme === void 0 ? {} : { readme },
+    ...changelog === void 0 ? {} : { changelog },
+    ...doxyfile === void 0 || text8 === void 0 ? {} : {
+      doxyfile: {
+        path: doxyfile,
+        hasInput: /^[ \t]*INPUT[ \t]*\+?=[ \t]*\S/m.test(text8),
+        selects: /^[ \t]*EXTRACT_ALL[ \t]*=[ \t]*NO\b/im.test(text8)
+      }
+    },
+    ...prose2 !== void 0 && (conf !== void 0 || hasProse) ? { prose: prose2 } : {},
+    ...conf === void 0 ? {} : { conf },
+    statements: said.statements,
+    pages: [
+      ...[...top].flatMap(([name6, kind]) => name6.endsWith(".dox") && kind === "a file" ? [name6] : []),
+      ...inFolder.filter((f) => f.endsWith(".dox"))
+    ].sort(compare),
+    doxygen: said.doxygen,
+    python: said.python,
+    notes
+  };
+}
+async function textsIn(source3, folder2, notes) {
+  try {
+    const found2 = await walkLeft(source3, folder2, { most: 2e4 });
+    return found2.flatMap(({ path: path2, kind }) => kind === "a file" ? [path2] : []);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    notes.push(e.message);
+    return [];
+  }
+}
+async function textOf4(source3, path2, notes) {
+  try {
+    return (await readLeft(source3, path2, largestText4))?.toString("utf8");
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    notes.push(e.message);
+    return void 0;
+  }
+}
+var settingsKnown = /* @__PURE__ */ new Set([
+  "generate_package_index",
+  "always_run_doxygen",
+  "never_run_doxygen",
+  "always_run_sphinx_apidoc",
+  "never_run_sphinx_apidoc",
+  "override_build_type",
+  "enable_breathe",
+  "enable_exhale",
+  "disable_breathe",
+  "disable_exhale",
+  "show_exec_dep",
+  "python_source",
+  "user_doc_dir"
+]);
+async function readRosdoc(source3, notes) {
+  const said = { statements: [], doxygen: true, python: true };
+  for (const file3 of ["rosdoc2.yaml", "rosdoc.yaml"]) {
+    const text8 = await textOf4(source3, file3, notes);
+    if (text8 === void 0) continue;
+    const part = text8.split(/^---\s*$/m).filter((t) => t.trim() !== "").at(-1) ?? "";
+    const read3 = parseYaml(part, file3);
+    if (!read3.ok) {
+      notes.push(`${file3}:1: ${read3.diagnostics[0]?.message ?? "it can not be read"}`);
+      continue;
+    }
+    const whole4 = asMap(read3.value);
+    const builders = Array.isArray(read3.value) ? read3.value : whole4?.builders;
+    takeSettings(asMap(whole4?.settings) ?? {}, said, file3, notes);
+    if (Array.isArray(builders)) for (const b of builders) takeBuilder(asMap(b) ?? {}, said, file3, notes);
+  }
+  return said;
+}
+function takeSettings(settings3, said, file3, notes) {
+  if (settings3.never_run_doxygen === true) said.doxygen = false;
+  if (settings3.never_run_sphinx_apidoc === true) said.python = false;
+  takePath(settings3.user_doc_dir, (p) => said.prose = p, `${file3}: user_doc_dir`, notes);
+  for (const key of Object.keys(settings3))
+    if (!settingsKnown.has(key)) notes.push(`${file3}:1: the setting '${key}' is not known`);
+}
+function takeBuilder(builder, said, file3, notes) {
+  const old = typeof builder.builder === "string";
+  const [kind, settings3] = old ? [builder.builder, builder] : Object.entries(builder)[0] ?? ["", {}];
+  const values = asMap(settings3) ?? {};
+  if (kind === "doxygen") {
+    takePath(values.doxyfile ?? values.config, (p) => said.doxyfile = p, `${file3}: doxyfile`, notes);
+    const lines2 = values.extra_doxyfile_statements;
+    if (Array.isArray(lines2)) said.statements.push(...lines2.flatMap((l) => statementOf(l, file3, notes)));
+    const left = values.exclude_patterns;
+    if (typeof left === "string") said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file3, notes));
+  } else if (kind === "sphinx")
+    takePath(
+      values.sphinx_sourcedir ?? values.user_doc_dir ?? values.sphinx_root_dir,
+      (p) => said.prose = p,
+      file3,
+      notes
+    );
+  else if (kind !== "epydoc" && kind !== "external")
+    notes.push(`${file3}:1: the builder '${String(kind)}' is not known`);
+}
+function statementOf(line2, file3, notes) {
+  if (typeof line2 === "string" && /^[A-Z][A-Z0-9_]*\s*\+?=[^\n\r\0]*$/.test(line2.trim())) return [line2.trim()];
+  notes.push(`${file3}:1: ${JSON.stringify(line2)} is no setting of Doxygen`);
+  return [];
+}
+function takePath(value2, take2, where, notes) {
+  if (value2 === void 0 || value2 === null) return;
+  const path2 = typeof value2 === "string" ? value2.replace(/^\.\//, "").replace(/\/+$/, "") : "";
+  if (/^[A-Za-z0-9._+-]+(\/[A-Za-z0-9._+-]+)*$/.test(path2) && !path2.split("/").some((p) => p === ".." || p === "."))
+    take2(path2);
+  else notes.push(`${where}:1: ${JSON.stringify(value2)} is no path in the package`);
+}
+
+// ts-src/engine/docs/documentation.ts
+async function documentPackage(options5, packages, request) {
+  const begun = options5.now();
+  const { graph: graph2, number: number7 } = request;
+  const tools2 = await graph2.system.resolve(documentationTools);
+  if (typeof tools2 === "string") return failed(`apt can't install the documentation tools: ${tools2}`);
+  const common3 = await tools2.packages();
+  if (typeof common3 === "string") return failed(`apt can't install the documentation tools: ${common3}`);
+  const roots = graph2.closures.docsRoot(number7);
+  const prepared2 = await prepareEnvironment(options5, packages, { ...request, common: common3 }, roots);
+  if (prepared2.state !== "made") return prepared2;
+  const environment3 = prepared2.value;
+  const unpacked2 = await packages.unpack(ownPackage(graph2, number7));
+  if (!unpacked2) return { state: "lost", packages: [number7] };
+  const interfaces = await interfacesOf(options5, request);
+  if (typeof interfaces === "string") return failed(interfaces);
+  const job = await jobOf(request, environment3, unpacked2.files, interfaces);
+  writeInputs(options5, job);
+  const limit = timeLimit(options5.signal, options5.minutes);
+  const outcome = await enterEnvironment(options5, request, environment3, {
+    script: "docs.sh",
+    steps: ["docs"],
+    folder: `/build/${sourceFolder(request.package.name)}`,
+    binds: [{ from: environment3.build, to: "/build" }],
+    env: {},
+    network: false,
+    signal: limit.signal
+  });
+  limit.done();
+  if (outcome.code !== 0)
+    return failed(reasonOf2(options5, outcome, limit, { log: request.log, what: "the making of its documentation" }));
+  const results = await readDocResults(environment3.build);
+  if (!results) return failed("the documentation tools left no results: something in its documentation removed them");
+  return made(await recordOf3(options5, job, results, begun));
+}
+async function interfacesOf({ store: store2, taskKeys }, { graph: graph2, number: number7 }) {
+  const found2 = /* @__PURE__ */ new Map();
+  for (const d of taskKeys.documentationNeeds(graph2)[number7] ?? []) {
+    const name6 = graph2.scope.packages[d]?.name;
+    const record3 = graph2.docs[d];
+    if (!record3 || name6 === void 0) continue;
+    const value2 = await store2.readParsed(record3.interface);
+    if (!isDocInterface(value2))
+      return `the store lost the documentation of '${name6}': --rebuild ${name6} makes it again`;
+    found2.set(name6, value2);
+  }
+  return found2;
+}
+async function jobOf(request, environment3, files, interfaces) {
+  const { graph: graph2, package: p } = request;
+  const installed = installedOf(p.name, graph2.scope.prefix, files);
+  const wishes = await readWishes(environment3.source);
+  const doxygen = wishes.doxygen && (installed.headers.length > 0 || wishes.doxyfile !== void 0);
+  const modules2 = wishes.python ? installed.modules : [];
+  const sphinx = modules2.length > 0 || wishes.prose !== void 0;
+  const parts2 = {
+    api: doxygen,
+    prose: sphinx,
+    messages: installed.messages.length > 0,
+    changelog: wishes.changelog !== void 0
+  };
+  return { request, environment: environment3, installed: { ...installed, modules: modules2 }, wishes, parts: parts2, doxygen, sphinx, interfaces };
+}
+function writeInputs(options5, job) {
+  const { request, environment: environment3, installed, wishes, interfaces } = job;
+  const { package: p, graph: graph2 } = request;
+  const source3 = `/build/${sourceFolder(p.name)}`;
+  const { recipe: recipe2 } = environment3;
+  writeRecipe(options5, request, environment3.source, recipe2);
+  const tags2 = [...interfaces].flatMap(([name6, i]) => i.tag === void 0 ? [] : [[name6, i.tag]]);
+  const inventories = [...interfaces].flatMap(
+    ([name6, i]) => i.inventory === void 0 ? [] : [[name6, Buffer.from(i.inventory, "base64")]]
+  );
+  const description = options5.taskKeys.distribution(graph2).packages.get(p.name)?.manifest.description ?? "";
+  const own3 = wishes.doxyfile;
+  write(recipe2, {
+    ...docRecipe(frameOf(options5.distro.organization, job)),
+    ...Object.fromEntries(tags2.map(([name6, tag]) => [`tags/${name6}.tag`, tag])),
+    ...Object.fromEntries(inventories.map(([name6, data]) => [`inventories/${name6}.inv`, data])),
+    Doxyfile: renderDoxyfile({
+      name: p.name,
+      version: p.version,
+      description: withoutTags(description).replace(/\s+/g, " ").trim().slice(0, 200),
+      headers: installed.headers,
+      pages: wishes.pages.map((f) => `${source3}/${f}`),
+      includes: installed.includes,
+      statements: wishes.statements,
+      tags: tags2.map(([name6]) => name6),
+      source: source3,
+      ...own3 ? { own: { file: `${source3}/${own3.path}`, hasInput: own3.hasInput } } : {}
+    }),
+    "docs.json": JSON.stringify({
+      name: p.name,
+      version: p.version,
+      prefix: graph2.scope.prefix,
+      source: source3,
+      readme: wishes.readme ?? null,
+      changelog: wishes.changelog ?? null,
+      doxygen: job.doxygen,
+      sphinx: job.sphinx,
+      prose: wishes.prose ?? null,
+      conf: wishes.conf ?? null,
+      modules: installed.modules,
+      generated: installed.messages.length > 0,
+      inventories: inventories.map(([name6]) => name6),
+      extensions: []
+    })
+  });
+}
+function write(folder2, files) {
+  for (const [name6, data] of Object.entries(files)) {
+    const path2 = (0, import_node_path69.join)(folder2, name6);
+    makeFolder((0, import_node_path69.dirname)(path2));
+    (0, import_node_fs54.chmodSync)((0, import_node_path69.dirname)(path2), 493);
+    (0, import_node_fs54.writeFileSync)(path2, data);
+    (0, import_node_fs54.chmodSync)(path2, 420);
+  }
+}
+async function recordOf3(options5, job, results, begun) {
+  const { request, environment: environment3, wishes } = job;
+  const { store: store2 } = options5;
+  const { build: build4 } = environment3;
+  const { name: name6 } = request.package;
+  const shown5 = await interfaceOf2(job);
+  const pages = await pagesOf(options5.distro.organization, job, results);
+  const facts = await factsOf2(job, pages);
+  const warnings = [...results.warnings, ...wishes.notes];
+  const packed3 = (0, import_node_path69.join)(request.work, `${name6}.pages`);
+  (0, import_node_fs54.writeFileSync)(packed3, packPages(pages));
+  await checkLeft(build4, "docs/results.json", 64 << 20);
+  return {
+    schema: 1,
+    key: request.resolved.key,
+    package: name6,
+    faults: withinTime(
+      "what its tools left",
+      () => faultsOf2({
+        results,
+        installed: job.installed,
+        tag: shown5.tag,
+        ownScope: wishes.doxyfile !== void 0 && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
+        doxygen: job.doxygen,
+        warnings: warnings.length - results.warnings.length + results.warning_count,
+        told: warnings,
+        settings: documentationSettings(options5.distro, name6)
+      })
+    ),
+    warnings: results.warning_count + wishes.notes.length,
+    told: warnings.slice(0, 200),
+    coverage: { documented: Math.min(results.documented, results.total), total: results.total },
+    undocumented: results.undocumented,
+    digest: interfaceDigest(shown5),
+    interface: await store2.putText(`${name6}.interface.json`, JSON.stringify(shown5)),
+    facts: await store2.putText(`${name6}.facts.json`, JSON.stringify(facts)),
+    pages: await store2.put(packed3),
+    log: await store2.put(request.log),
+    inputs: request.resolved.inputs(),
+    milliseconds: Math.round(options5.now() - begun)
+  };
+}
+async function interfaceOf2({ request, environment: environment3, installed, sphinx, doxygen }) {
+  const { build: build4 } = environment3;
+  const { name: name6, version: version3 } = request.package;
+  const tag = doxygen ? await readLeft(build4, "docs/api.tag", 64 << 20) : void 0;
+  const inventory = sphinx ? await readLeft(build4, `docs/pages/${proseFolder}/objects.inv`, 16 << 20) : void 0;
+  const time3 = new Patience();
+  const references2 = inventory && time3.spend("objects.inv", () => soundInventory(inventory, name6, version3));
+  return {
+    schema: 1,
+    ...tag ? { tag: time3.spend("api.tag", () => soundTag(tag.toString("utf8"))) } : {},
+    ...references2 === void 0 ? {} : { inventory: references2 },
+    messages: installed.messages.map(({ kind, name: name7 }) => ({ kind, name: name7 }))
+  };
+}
+
+// ts-src/engine/build/objects.ts
+var import_node_fs56 = require("node:fs");
+var import_node_path71 = require("node:path");
+init_files();
+init_digest();
+init_names();
+init_maps();
+
+// ts-src/engine/keys.ts
+init_digest();
+var recipeVersion = "3";
+var schemasDigest = sha256(JSON.stringify(manifestSchemas));
+function ownInputs(parts2) {
+  const { package: p, settings: settings3, variant: variant3, target: target2, scope: scope2 } = parts2;
+  return {
+    recipe: recipeVersion,
+    templates: parts2.templates,
+    source: p.source.tree ?? "",
+    manifest: parts2.manifest,
+    package: JSON.stringify([
+      p.name,
+      p.version,
+      p.buildType,
+      p.debian,
+      scope2.prefix,
+      scope2.underlayPrefixes,
+      p.build,
+      p.run,
+      p.tools,
+      p.systemBuild,
+      p.systemRun,
+      p.bounds,
+      p.impliedBuild ?? [],
+      ...p.systemFiles ? [p.systemFiles] : [],
+      ...p.conflicts ?? p.replaces ? [p.conflicts, p.replaces] : [],
+      ...p.systemBounds ? [p.systemBounds] : []
+    ]),
+    settings: JSON.stringify([
+      settings3.cmake_args ?? [],
+      variant3?.cmake_args ?? [],
+      parts2.environment,
+      variant3?.build_depends ?? [],
+      parts2.distro.maintainer ?? "",
+      ...settings3.external_libraries?.length ? [settings3.external_libraries] : []
+    ]),
+    patches: parts2.patches,
+    platform: JSON.stringify([target2.os, target2.release, target2.architecture, target2.variant]),
+    base: parts2.base
+  };
+}
+var rootInputs = (system, dependencies, tested) => ({
+  system,
+  dependencies: dependencies.map(([n, k]) => `${n}=${k}`).join(" "),
+  ...tested ? { tests: JSON.stringify([tested.test, tested.systemTest, tested.impliedTest ?? [], schemasDigest]) } : {}
+});
+function keyText(inputs) {
+  let text8 = "";
+  for (const [part, value2] of Object.entries(inputs)) text8 += `${part} ${value2.length} ${value2}
+`;
+  return text8;
+}
+
+// ts-src/engine/build/dependency-times.ts
+var import_node_fs55 = require("node:fs");
+var import_node_path70 = require("node:path");
+init_files();
+init_faults();
+function keepDependencyTimes(root, changed2, views) {
+  for (const { name: name6, former, paths: paths2 } of changed2) {
+    const view = (0, import_node_path70.join)(views, name6);
+    const fresh = `${view}.new`;
+    (0, import_node_fs55.rmSync)(fresh, { recursive: true, force: true });
+    for (const path2 of paths2) {
+      const now = fileAt((0, import_node_path70.join)(root, path2));
+      if (!now) continue;
+      const before2 = fileAt((0, import_node_path70.join)(former, path2));
+      if (before2 && sameText((0, import_node_path70.join)(root, path2), now, (0, import_node_path70.join)(former, path2), before2))
+        putLink((0, import_node_path70.join)(former, path2), (0, import_node_path70.join)(root, path2));
+      makeFolder((0, import_node_path70.dirname)((0, import_node_path70.join)(fresh, path2)));
+      putLink((0, import_node_path70.join)(root, path2), (0, import_node_path70.join)(fresh, path2));
+    }
+    (0, import_node_fs55.rmSync)(view, { recursive: true, force: true });
+    makeFolder(fresh);
+    (0, import_node_fs55.renameSync)(fresh, view);
+  }
+}
+function fileAt(path2) {
+  const found2 = (0, import_node_fs55.lstatSync)(path2, { throwIfNoEntry: false });
+  return found2?.isFile() ? found2 : void 0;
+}
+function sameText(path2, a, other, b) {
+  if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
+  return (0, import_node_fs55.readFileSync)(path2).equals((0, import_node_fs55.readFileSync)(other));
+}
+function putLink(from, to) {
+  const beside = `${to}.slipway-link`;
+  try {
+    (0, import_node_fs55.linkSync)(from, beside);
+    (0, import_node_fs55.renameSync)(beside, to);
+  } catch (e) {
+    if (!["EXDEV", "EMLINK", "EPERM", "EEXIST"].includes(codeOf(e) ?? "")) throw e;
+  }
+}
+
+// ts-src/engine/build/objects.ts
+var compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
+var timed = /__(?:DATE|TIME|TIMESTAMP)__/;
+async function openObjects({ driver, state, store: store2 }, request, { source: source3, own: own3 }) {
+  const { graph: graph2, package: p } = request;
+  const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source3) : void 0;
+  if (!seen) return void 0;
+  const place3 = (0, import_node_path71.join)(state, "objects", sha256(`${graph2.id}/${p.name}`).slice(0, 24));
+  const folder2 = (0, import_node_path71.join)(place3, "obj");
+  const file3 = (0, import_node_path71.join)(place3, "record.json");
+  const release2 = await holdMutex(`${place3}.lock`);
+  const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
+  const now = {
+    schema: 1,
+    frame: sha256(keyText({ ...frame, files: seen.frame })),
+    files: seen.files,
+    dependencies: dependenciesOf(request)
+  };
+  const before2 = readJson(file3);
+  const reused = before2?.schema === 1 && await fits(before2, now, request, store2);
+  const views = (0, import_node_path71.join)(place3, "dependencies");
+  if (reused) {
+    keepTimes(source3, before2, now);
+    keepDependencyTimes(own3, await seenBefore(before2, now, { state, store: store2, views }), views);
+  } else {
+    await driver.remove(folder2);
+    (0, import_node_fs56.rmSync)(views, { recursive: true, force: true });
+  }
+  privateFolder((0, import_node_path71.dirname)(folder2));
+  makeFolder(folder2);
+  writeWhole(file3, JSON.stringify(now));
+  return {
+    folder: folder2,
+    reused,
+    async close(ended) {
+      if (ended) writeWhole(file3, JSON.stringify({ ...now, ended: Date.now() }));
+      await release2();
+    }
+  };
+}
+function readSource(source3) {
+  const files = {};
+  const frame = [];
+  for (const path2 of entriesBelow(source3).sort()) {
+    const found2 = (0, import_node_fs56.lstatSync)((0, import_node_path71.join)(source3, path2));
+    if (found2.isSymbolicLink()) frame.push(`${path2} -> ${(0, import_node_fs56.readlinkSync)((0, import_node_path71.join)(source3, path2))}`);
+    if (!found2.isFile()) continue;
+    const bytes = (0, import_node_fs56.readFileSync)((0, import_node_path71.join)(source3, path2));
+    if (compiled.test(path2) && timed.test(bytes.toString("latin1"))) return void 0;
+    const digest4 = sha256(bytes);
+    files[path2] = [digest4, found2.mtimeMs];
+    frame.push(`${path2} ${found2.mode & 73 ? "x" : ""} ${compiled.test(path2) ? "" : digest4}`);
+  }
+  return { files, frame: sha256(frame.join("\n")) };
+}
+function dependenciesOf({ graph: graph2, number: number7 }) {
+  return Object.fromEntries(
+    graph2.closures.root(number7).flatMap((d) => {
+      const record3 = graph2.records[d];
+      return record3 ? [[record3.package, { deb: record3.debs[0]?.sha256 ?? "", files: record3.files }]] : [];
+    })
+  );
+}
+async function fits(before2, now, { graph: graph2, number: number7, package: p }, store2) {
+  const { ended } = before2;
+  if (ended === void 0 || before2.frame !== now.frame) return false;
+  const names5 = Object.keys(now.dependencies);
+  if (names5.length !== Object.keys(before2.dependencies).length) return false;
+  const records = new Map(graph2.closures.root(number7).map((d) => [graph2.records[d]?.package ?? "", graph2.records[d]]));
+  for (const name6 of names5) {
+    const [old, made2] = [ownIn(before2.dependencies, name6), ownIn(now.dependencies, name6)];
+    if (!old || !made2) return false;
+    if (old.deb === made2.deb) continue;
+    const stamp = stampOfVersion(records.get(name6)?.version ?? "");
+    if (p.tools.includes(name6) || stamp === void 0 || stampSeconds(stamp) * 1e3 <= ended) return false;
+    const [paths2, others2] = [await pathsOf(store2, made2), await pathsOf(store2, old)];
+    if (paths2 === void 0 || paths2 !== others2) return false;
+  }
+  return true;
+}
+async function seenBefore(before2, now, { state, store: store2, views }) {
+  const seen = [];
+  for (const [name6, made2] of Object.entries(now.dependencies)) {
+    const old = ownIn(before2.dependencies, name6);
+    const view = (0, import_node_path71.join)(views, name6);
+    const kept3 = exists(view);
+    if (!old || !kept3 && old.deb === made2.deb) continue;
+    const former = kept3 ? view : (0, import_node_path71.join)(state, "unpacked", old.deb);
+    seen.push({ name: name6, former, paths: (await pathsOf(store2, made2))?.split("\n") ?? [] });
+  }
+  return seen;
+}
+async function pathsOf(store2, { files }) {
+  const paths2 = await store2.readParsed(files);
+  if (paths2 === void 0) return void 0;
+  return Array.isArray(paths2) ? paths2.filter((path2) => !String(path2).startsWith("/usr/lib/debug/")).join("\n") : "";
+}
+function keepTimes(source3, before2, now) {
+  for (const [path2, entry2] of Object.entries(now.files)) {
+    const old = ownIn(before2.files, path2);
+    if (old?.[0] !== entry2[0]) continue;
+    (0, import_node_fs56.utimesSync)((0, import_node_path71.join)(source3, path2), old[1] / 1e3, old[1] / 1e3);
+    entry2[1] = old[1];
+  }
+}
+
+// ts-src/engine/build/owners.ts
+var FileOwners = class {
+  constructor(store2) {
+    this.store = store2;
+  }
+  listed = /* @__PURE__ */ new WeakMap();
+  /**
+   * Registers a package's files. Returns the reason if it may not have one. The first call reads the lists of all other
+   * packages.
+   */
+  async claim(graph2, n, files) {
+    const name6 = graph2.scope.packages[n]?.name ?? "";
+    await this.readOthers(graph2, n);
+    const clash = graph2.owners.clash(name6, files);
+    if (clash === void 0) graph2.owners.take(name6, files);
+    return clash;
+  }
+  async readOthers(graph2, n) {
+    let listed5 = this.listed.get(graph2);
+    if (!listed5) this.listed.set(graph2, listed5 = /* @__PURE__ */ new Set());
+    const missing = graph2.records.flatMap((record3, i) => {
+      const name6 = graph2.scope.packages[i]?.name;
+      return record3 && name6 !== void 0 && i !== n && !listed5.has(record3.key) ? [{ record: record3, name: name6 }] : [];
+    });
+    for (const { record: record3 } of missing) listed5.add(record3.key);
+    await this.store.many(missing, async ({ record: record3, name: name6 }) => {
+      const files = await this.store.readParsed(record3.files);
+      if (Array.isArray(files))
+        graph2.owners.take(
+          name6,
+          files.filter((f) => typeof f === "string")
+        );
+    });
+  }
+};
+
+// ts-src/engine/build/roots.ts
+function rootsOf(graph2, n, roots) {
+  const of = (d) => packageOf(graph2, d);
+  const tools2 = new Set(of(n).tools);
+  return Object.fromEntries(
+    roots.map((d) => {
+      const { name: name6 } = of(d);
+      const { api, full } = recordOf2(graph2, d).interface;
+      return [name6, `${api.slice(0, 12)}${tools2.has(name6) ? ` ${full.slice(0, 12)}` : ""}`];
+    })
+  );
+}
+
+// ts-src/engine/build/pack.ts
+var import_node_fs58 = require("node:fs");
+var import_node_path74 = require("node:path");
+
+// ts-src/inspect/python-needs.ts
+var import_node_path72 = require("node:path");
+var modules = /^\/(?:local\/)?lib\/python3(?:\.(\d+))?\/(?:site|dist)-packages\//;
+var extension = /\.cpython-3(\d+)-[^/]*\.so$/;
+var interpreter = /^#!\s*(?:\/usr)?(?:\/local)?\/bin\/(?:env\s+(?:-S\s*)?)?(python\d?(?:\.\d+)?|sh|bash|dash|zsh)\b/;
+var called = /(?:^|[^\w.$-])python3?(?:\.\d+)?(?=["'`\s;)]|$)/;
+var shellScript = /\.(?:sh|bash|zsh)$/;
+var longest4 = 256 << 10;
+function pythonNeeds(stage, members2, prefix2) {
+  const minors = /* @__PURE__ */ new Set();
+  let any2 = false;
+  let unversioned = false;
+  for (const m of members2) {
+    if (m.type !== "file" || !m.path.startsWith(`${prefix2}/`)) continue;
+    const found2 = modules.exec(m.path.slice(prefix2.length));
+    const minor2 = found2?.[1] ?? extension.exec(m.path)?.[1];
+    if (minor2 !== void 0) minors.add(minor2);
+    if (found2) any2 = true;
+    else if (m.mode & 73 || shellScript.test(m.path)) {
+      const runs = runsPython((0, import_node_path72.join)(stage, m.path), shellScript.test(m.path));
+      if (runs === "python") unversioned = true;
+      else if (runs) any2 = true;
+    }
+  }
+  const [minor, ...others2] = minors;
+  return [
+    ...unversioned ? ["python-is-python3"] : [],
+    ...minor !== void 0 && !others2.length ? [`python3 (<< 3.${Number(minor) + 1})`, `python3 (>= 3.${minor}~)`] : [],
+    ...any2 || minors.size ? ["python3"] : []
+  ];
+}
+function runsPython(file3, isShell) {
+  const head = readStart(file3, isShell ? longest4 : 128);
+  const name6 = interpreter.exec(head)?.[1];
+  if (name6?.startsWith("python")) return name6 === "python" ? "python" : "python3";
+  if (name6 === void 0 && !isShell) return void 0;
+  const text8 = isShell ? head : readStart(file3, longest4);
+  return text8.split("\n").some((line2) => !line2.trimStart().startsWith("#") && called.test(line2)) ? "python3" : void 0;
+}
+
+// ts-src/inspect/staged.ts
+var import_node_fs57 = require("node:fs");
+var import_node_path73 = require("node:path");
+init_faults();
+var most2 = 5e5;
+function stagedMembers(root) {
+  const members2 = [];
+  let kilobytes = 0;
+  const stack = [""];
+  try {
+    if (!(0, import_node_fs57.lstatSync)(root).isDirectory()) return "what it installed is no folder";
+    for (let folder2 = stack.pop(); folder2 !== void 0; folder2 = stack.pop()) {
+      for (const name6 of (0, import_node_fs57.readdirSync)((0, import_node_path73.join)(root, folder2))) {
+        const path2 = `${folder2}/${name6}`;
+        if (name6.includes("\uFFFD")) return `it installed ${shownName(path2)}, whose name is no UTF-8`;
+        if (Buffer.byteLength(path2) > longestPath)
+          return `it installed a path of more than ${longestPath} bytes: ${shownName(path2)}`;
+        const stat2 = (0, import_node_fs57.lstatSync)((0, import_node_path73.join)(root, path2));
+        const type = typeOf(stat2);
+        if (type === "directory") stack.push(path2);
+        members2.push({
+          path: path2,
+          type,
+          mode: stat2.mode & 4095,
+          target: type === "link" ? (0, import_node_fs57.readlinkSync)((0, import_node_path73.join)(root, path2)) : ""
+        });
+        kilobytes += type === "file" ? Math.ceil(stat2.size / 1024) : 1;
+        if (members2.length > most2) return `it installed more than ${most2} files`;
+      }
+    }
+  } catch (e) {
+    return `what it installed can't be read: ${shownName(messageOf(e))}`;
+  }
+  return { members: members2, size: kilobytes };
+}
+function typeOf(stat2) {
+  if (stat2.isFile()) return "file";
+  if (stat2.isDirectory()) return "directory";
+  if (stat2.isSymbolicLink()) return "link";
+  if (stat2.isFIFO()) return "FIFO";
+  return stat2.isSocket() ? "socket" : "device";
+}
+
+// ts-src/engine/build/pack.ts
+init_names();
+init_sizes();
+init_system_files();
+
+// ts-src/engine/build/abi.ts
+init_diagnostics();
+init_digest();
+init_names();
+function abiOf(graph2, n, api, linked2) {
+  const p = packageOf(graph2, n);
+  const roots = graph2.closures.root(n);
+  const root = new Set(roots);
+  const declared = graph2.closures.run(n).filter((d) => root.has(d));
+  const byAbi = new Map(roots.map((d) => recordOf2(graph2, d)).map((record3) => [record3.abi, record3]));
+  const covered = /* @__PURE__ */ new Set();
+  const cover = (record3) => record3.requires.forEach((abi2) => {
+    if (covered.has(abi2)) return;
+    covered.add(abi2);
+    const next2 = byAbi.get(abi2);
+    if (next2) cover(next2);
+  });
+  const direct = p.run.flatMap((name7) => graph2.closures.index.get(name7) ?? []).filter((d) => root.has(d));
+  for (const d of direct) cover(recordOf2(graph2, d));
+  const requires = new Set(direct.map((d) => recordOf2(graph2, d).abi));
+  for (const d of declared) if (!covered.has(recordOf2(graph2, d).abi)) requires.add(recordOf2(graph2, d).abi);
+  const name6 = abiName(p.debian, sha256(JSON.stringify([api, [...requires].sort(compare)])));
+  for (const d of roots) {
+    const { abi: abi2 } = recordOf2(graph2, d);
+    if (linked2.includes(packageOf(graph2, d).debian) && !covered.has(abi2)) requires.add(abi2);
+  }
+  return { name: name6, requires: [...requires].sort(compare) };
+}
+
+// ts-src/engine/build/pack.ts
+function checkStaged(request, environment3) {
+  const { graph: graph2, package: p } = request;
+  const staged = stagedMembers(stageOf(environment3));
+  if (typeof staged === "string") return staged;
+  if (staged.size * 1024 > mostBytes) return `it can't be published: it installs more than ${sizeText(mostBytes)}`;
+  const places = allowedPaths(p.debian, graph2.scope.prefix, graph2.scope.underlayPrefixes);
+  return refusal(memberFaults(staged.members, { ...places, folders: [graph2.scope.prefix] }));
+}
+var refused3 = "it can't be published";
+function refusal(faults3) {
+  if (!faults3.length) return void 0;
+  const remedy = remedyOf(faults3);
+  return `${refused3}: ${faults3.join("; ")}${remedy === void 0 ? "" : `
+${remedy}`}`;
+}
+var largestText5 = 64 << 20;
+var stageOf = (environment3) => (0, import_node_path74.join)(environment3.build, "stage");
+async function finishPackages(options5, request, environment3, folder2) {
+  const { graph: graph2, number: number7, package: p } = request;
+  const out = (0, import_node_path74.join)(folder2, "out");
+  const text8 = async (name6) => (await readLeft(folder2, `out/${name6}`, largestText5))?.toString("utf8") ?? "";
+  const lines2 = async (name6) => (await text8(name6)).split("\n").filter(Boolean);
+  const stage = stageOf(environment3);
+  const seen = withinTime("what it installed", () => interfaceOf(describe(stage)));
+  const linked2 = (await lines2("linked")).filter(isDebianName);
+  const abi2 = abiOf(graph2, number7, seen.api, linked2);
+  const planned2 = plannedControl(options5, request, environment3.system);
+  const staged = stagedMembers(stage);
+  if (typeof staged === "string") return failed(staged);
+  const { architecture: architecture3 } = graph2.target;
+  const shlibs = (await lines2("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
+  const control2 = {
+    ...planned2,
+    package: p.debian,
+    source: p.debian,
+    architecture: architecture3,
+    installedSize: staged.size,
+    section: "misc",
+    depends: [
+      ...linked2,
+      ...abi2.requires,
+      ...shlibs,
+      ...planned2.depends,
+      ...pythonNeeds(stage, staged.members, graph2.scope.prefix)
+    ],
+    // A package with its own setup.sh (catkin, ros_workspace) replaces Slipway's.
+    replaces: staged.members.some((m) => isPrefixFile(m.path, graph2.scope.prefix)) ? [...planned2.replaces, environmentOf(options5, request)] : planned2.replaces,
+    provides: abi2.name ? [abi2.name] : []
+  };
+  const target2 = (0, import_node_path74.join)(request.work, "packages");
+  (0, import_node_fs58.mkdirSync)(target2);
+  const seconds = stampSeconds(stampOfBuild(options5, request));
+  const finish2 = async (from, c, allowed, more) => {
+    const path2 = (0, import_node_path74.join)(target2, debFile(c.package, c.version, architecture3));
+    const members2 = [
+      { path: "control", data: renderControl(c) },
+      { path: "md5sums", data: await text8(`${from}.md5sums`) }
+    ];
+    for (const name6 of more) members2.push({ path: name6, data: await text8(name6) });
+    const kept3 = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
+    if (kept3.length) members2.push({ path: "conffiles", data: kept3.map((f) => `${f}
+`).join("") });
+    await assemble((0, import_node_path74.join)(out, from), members2, path2, seconds);
+    return { path: path2, policy: { ...policyOf(c, allowed), conffiles: kept3 } };
+  };
+  const main2 = await finish2("package.deb", control2, allowedPathsOf(graph2, p), await text8("shlibs") ? ["shlibs"] : []);
+  if (!(await listLeft(folder2, "out")).some((f) => f.name === "debug.deb"))
+    return made({ files: [main2], debugPaths: [], interface: seen, abi: abi2 });
+  const ids = await lines2("build-ids");
+  const debug = await finish2("debug.deb", debugControl(control2, ids, out), allowedDebugPaths(p.debian), []);
+  const reason = refusal(await debFaults(debug.path, debug.policy));
+  if (reason !== void 0) return failed(reason);
+  return made({ files: [main2, debug], debugPaths: debugPaths(ids), interface: seen, abi: abi2 });
+}
+var policyOf = (c, allowed) => ({
+  package: c.package,
+  version: c.version,
+  architecture: c.architecture,
+  provides: c.provides,
+  conflicts: c.conflicts,
+  replaces: c.replaces,
+  allowed
+});
+var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.build-id/${id.slice(0, 2)}/${id.slice(2)}.debug`);
+var debugControl = (main2, ids, out) => ({
+  ...main2,
+  package: `${main2.package}-dbgsym`,
+  installedSize: Math.ceil((0, import_node_fs58.lstatSync)((0, import_node_path74.join)(out, "debug.deb")).size / 1024),
+  section: "debug",
+  depends: [`${main2.package} (= ${main2.version})`],
+  provides: [],
+  conflicts: [],
+  replaces: [],
+  homepage: void 0,
+  vcsGit: void 0,
+  vcsBrowser: void 0,
+  bugs: void 0,
+  summary: `debug symbols for ${main2.package}`,
+  description: ["For debuggers, which find them by their build ids."],
+  buildIds: [...new Set(ids)].sort()
+});
+async function assemble(from, members2, target2, seconds) {
+  const { data } = debParts(from);
+  await writeAr(
+    target2,
+    [
+      { name: "debian-binary", data: Buffer.from("2.0\n") },
+      { name: "control.tar.gz", data: storedGzip(writeTar(members2, seconds)) },
+      { name: data.name, from, member: data }
+    ],
+    seconds
+  );
+}
+
+// ts-src/engine/build/tests.ts
+var import_node_fs59 = require("node:fs");
+var import_node_path76 = require("node:path");
+
+// ts-src/inspect/test-results.ts
+var import_node_path75 = require("node:path");
+var unsaid = "it failed";
+var mostBytes3 = 16 << 20;
+var mostInAll = 128 << 20;
+var mostFiles5 = 2e4;
+var mostCases = 2e5;
+var resultRoom = () => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
+async function readResults(root, folder2, room = resultRoom()) {
+  const cases = [];
+  const damaged2 = [];
+  const seen = /* @__PURE__ */ new Set();
+  let ctest = [];
+  try {
+    for (const { path: path2, kind } of await walkLeft(root, folder2, { most: mostFiles5 })) {
+      if (!path2.endsWith(".xml")) continue;
+      const name6 = (0, import_node_path75.basename)(path2);
+      if (kind !== "a file") {
+        damaged2.push(`${shownName(name6)} (${kind})`);
+        continue;
+      }
+      const data = await readLeft(root, path2, mostBytes3);
+      room.bytes -= data?.length ?? 0;
+      if (room.bytes < 0) throw new LeftBehindError(`${folder2} holds more than ${mostInAll >> 20} MiB of results`);
+      const suite2 = name6.replace(/(\.xunit|\.gtest)?\.xml$/, "");
+      const found2 = room.time.spend(shownName(path2), () => parseResults(data?.toString("utf8") ?? "", suite2));
+      room.cases -= found2?.length ?? 0;
+      if (room.cases < 0) throw new LeftBehindError(`${folder2} holds more than ${mostCases} test cases`);
+      if (!found2) damaged2.push(shownName(name6));
+      else if (/^ctest(-Test)?\.xml$/.test(name6)) ctest = found2;
+      else {
+        seen.add(suite2);
+        for (const one of found2) cases.push(one);
+      }
+    }
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    damaged2.push(e.message);
+  }
+  for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
+  return { cases: cases.sort((a, b) => a.suite + a.name < b.suite + b.name ? -1 : 1), damaged: damaged2 };
+}
+var childrenOf = (element, name6) => element?.children.filter((c) => c.name === name6) ?? [];
+var childOf = (element, name6) => element?.children.find((c) => c.name === name6);
+var textOf5 = (element) => [element?.attributes.get("message") ?? "", element?.text ?? ""].filter((t) => t !== "").join("\n");
+function parseResults(xml, fallback) {
+  const root = readXml(xml);
+  if (root?.name === "Site")
+    return childrenOf(root, "Testing").flatMap((t) => childrenOf(t, "Test")).filter((t) => t.attributes.has("Status")).map(ofCtest);
+  if (root?.name === "testsuite") return ofSuite(root, fallback);
+  return root?.name === "testsuites" ? ofSuite(root, fallback) : void 0;
+}
+function ofSuite(suite2, fallback) {
+  const name6 = (suite2.name === "testsuite" ? suite2.attributes.get("name") : void 0) || fallback;
+  return [
+    ...childrenOf(suite2, "testsuite").flatMap((s) => ofSuite(s, name6)),
+    ...childrenOf(suite2, "testcase").map((c) => ofCase(c, name6))
+  ];
+}
+function ofCase(c, suite2) {
+  const faults3 = [...childrenOf(c, "failure"), ...childrenOf(c, "error")];
+  const [status, skip] = [c.attributes.get("status") ?? "", childOf(c, "skipped")];
+  const skipped = skip !== void 0 || ["notrun", "disabled", "skipped"].includes(status) || c.attributes.get("result") === "skipped";
+  const failed5 = faults3.length > 0 || status === "fail" || status === "failed";
+  return {
+    suite: c.attributes.get("classname") || suite2,
+    name: c.attributes.get("name") ?? "?",
+    seconds: Number(c.attributes.get("time")) || 0,
+    result: resultOf3(failed5, skipped),
+    message: failed5 ? faults3.map(textOf5).join("\n") || unsaid : textOf5(skip),
+    output: `${textOf5(childOf(c, "system-out"))}
+${textOf5(childOf(c, "system-err"))}`.trim()
+  };
+}
+function resultOf3(failed5, skipped) {
+  if (failed5) return "failed";
+  return skipped ? "skipped" : "passed";
+}
+function ofCtest(t) {
+  const results = childOf(t, "Results");
+  const measured = childrenOf(results, "NamedMeasurement").find((m) => m.attributes.get("name") === "Execution Time");
+  const status = t.attributes.get("Status") ?? "";
+  const output = textOf5(childOf(childOf(results, "Measurement"), "Value"));
+  return {
+    suite: "ctest",
+    name: textOf5(childOf(t, "Name")) || "?",
+    seconds: Number(textOf5(childOf(measured, "Value"))) || 0,
+    result: resultOf3(status !== "passed" && status !== "notrun", status === "notrun"),
+    message: status === "failed" ? output || unsaid : "",
+    output
+  };
+}
+
+// ts-src/engine/build/tests.ts
+var noTests = { outcome: "none", cases: [], flaky: [], attempts: 0 };
+var shortCase = (c) => ({
+  suite: c.suite,
+  name: c.name,
+  message: c.message.slice(0, 2e3)
+});
+var mostAttempts = 100;
+async function readTestRun(step2) {
+  const whole4 = (message) => ({
+    suite: step2.package,
+    name: "tests",
+    seconds: step2.seconds,
+    result: "failed",
+    message,
+    output: readEnd(step2.log, 2e4)
+  });
+  try {
+    return await readAttempts(step2, whole4);
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    const cases = [whole4(`its results can't be read: ${e.message}`)];
+    return { outcome: "failed", cases, flaky: [], attempts: 1 };
+  }
+}
+async function readAttempts(step2, whole4) {
+  const numbers = await attemptsIn(step2);
+  const attempts4 = [];
+  const room = resultRoom();
+  for (const a of numbers) attempts4.push(await readResults(step2.build, `${step2.results}/${a}`, room));
+  const last2 = attempts4.at(-1);
+  if (step2.outcome.code !== 0 || !last2) {
+    const cases2 = [...last2?.cases ?? [], whole4(step2.reason())];
+    return { outcome: "failed", cases: cases2, flaky: [], attempts: attempts4.length };
+  }
+  const exit2 = await readLeft(step2.build, `${step2.results}/${numbers.at(-1)}/exit`, 100);
+  const cases = [...last2.cases];
+  if (last2.damaged.length) cases.push(whole4(`its results can't be read: ${last2.damaged.slice(0, 20).join(", ")}`));
+  else if (!exit2) cases.push(whole4("its results have no file `exit`: something in its tests removed it"));
+  else if (exit2.toString("latin1").trim() !== "0" && !cases.some((c) => c.result === "failed"))
+    cases.push(whole4("its tests ended with a failure that no result file tells of: the log has it"));
+  const flaky = markFlaky(
+    cases,
+    attempts4.slice(0, -1).flatMap((a) => a.cases)
+  );
+  return { outcome: outcomeOf(cases), cases, flaky, attempts: attempts4.length };
+}
+function outcomeOf(cases) {
+  if (!cases.length) return "none";
+  return cases.some((c) => c.result === "failed") ? "failed" : "passed";
+}
+async function attemptsIn({ build: build4, results }) {
+  const numbers = (await listLeft(build4, results)).filter((e) => e.kind === "a folder" && /^[1-9]\d{0,2}$/.test(e.name)).map((e) => Number(e.name)).sort((a, b) => a - b);
+  if (numbers.length > mostAttempts) throw new LeftBehindError(`${results} holds more than ${mostAttempts} attempts`);
+  return numbers;
+}
+function markFlaky(cases, earlier2) {
+  const id = (c) => `${c.suite}\0${c.name}`;
+  const failedBefore = new Map(earlier2.filter((c) => c.result === "failed").map((c) => [id(c), c]));
+  return cases.flatMap((c) => {
+    const before2 = failedBefore.get(id(c));
+    if (!before2 || c.result !== "passed") return [];
+    Object.assign(c, { flaky: true, message: before2.message });
+    return [shortCase(before2)];
+  });
+}
+var mostWords = 4 << 20;
+function hasTests(source3, p) {
+  const { file: file3, words: words6 } = rulesOf(p.buildType).tests;
+  const visit = (folder2, depth2) => (0, import_node_fs59.readdirSync)(folder2, { withFileTypes: true }).some((e) => {
+    const path2 = (0, import_node_path76.join)(folder2, e.name);
+    if (e.isDirectory()) return depth2 < 8 && e.name !== ".git" && visit(path2, depth2 + 1);
+    return file3.test(e.name) && e.isFile() && (!words6 || (0, import_node_fs59.lstatSync)(path2).size < mostWords && words6.test((0, import_node_fs59.readFileSync)(path2, "utf8")));
+  });
+  return visit(source3, 0);
+}
+
+// ts-src/engine/build/package-builder.ts
+var PackageBuilder = class {
+  constructor(options5) {
+    this.options = options5;
+    this.packages = new Packages(options5.state, options5.store);
+    this.owners = new FileOwners(options5.store);
+  }
+  packages;
+  owners;
+  async build(request) {
+    const { options: options5 } = this;
+    const { graph: graph2, number: number7 } = request;
+    const begun = options5.now();
+    const roots = graph2.closures.root(number7);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const unfit = systemBoundFault(request.package, prepared2.value.system);
+    if (unfit !== void 0) return failed(unfit);
+    const packed3 = await this.compileAndPack(request, prepared2.value);
+    if (packed3.state !== "made") return packed3;
+    const kept3 = await this.keep(request, packed3.value);
+    if (kept3.state !== "made") return kept3;
+    const { paths: paths2, ...parts2 } = kept3.value;
+    const record3 = {
+      schema: 4,
+      key: request.resolved.key,
+      package: request.package.name,
+      version: versionOf(options5, request),
+      ...parts2,
+      interface: packed3.value.interface,
+      abi: packed3.value.abi.name,
+      requires: packed3.value.abi.requires,
+      inputs: request.resolved.inputs(),
+      system: prepared2.value.system,
+      roots: rootsOf(graph2, number7, roots),
+      milliseconds: Math.round(options5.now() - begun)
+    };
+    const clash = await this.owners.claim(graph2, number7, paths2);
+    return clash === void 0 ? made(record3) : failed(clash);
+  }
+  /**
+   * Runs a command or a shell in a package's root with the build's environment. Returns the exit code. `built`: runs
+   * the build first, even if it fails. With a terminal, the command gets its own terminal inside the root.
+   */
+  async shell(request, asked2) {
+    const { options: options5 } = this;
+    const { closures } = request.graph;
+    const roots = asked2.tests ? closures.testRoot(request.number) : closures.root(request.number);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const { source: source3, recipe: recipe2, build: build4, own: own3, layers: layers2 } = prepared2.value;
+    const lacking2 = writeRecipe(options5, request, source3, recipe2);
+    if (lacking2 !== void 0) return failed(lacking2);
+    if (asked2.tests) writeTestFiles(recipe2);
+    const steps = asked2.built ? 'sh -e /slipway/slipway.sh build || echo "the build ended with $?"; ' : "";
+    const inside = ["sh", "-c", `${steps}exec sh -e /slipway/slipway.sh shell "$@"`, "sh", ...asked2.command];
+    const outcome = await options5.driver.enter({
+      root: { layers: [own3, ...layers2] },
+      network: asked2.tests ? "loopback" : false,
+      user: "builder",
+      work: (0, import_node_path77.join)(request.work, "root-shell"),
+      terminal: true,
+      signal: options5.signal,
+      binds: [
+        { from: build4, to: "/build" },
+        { from: recipe2, to: "/slipway", readOnly: true }
+      ],
+      env: { SLIPWAY_JOBS: String(options5.jobs), TERM: process.env.TERM ?? "dumb" },
+      command: [
+        "sh",
+        "-ec",
+        'cd "$1"; shift; exec "$@"',
+        "sh",
+        `/build/${sourceFolder(request.package.name)}`,
+        ...asked2.terminal ? ["script", "-qec", inside.map(shellQuote).join(" "), "/dev/null"] : inside
+      ]
+    });
+    return made(outcome.code);
+  }
+  /** Builds a package again under other conditions. Returns the files that it made, in the request's folder. */
+  async repeat(request) {
+    const roots = request.graph.closures.root(request.number);
+    const prepared2 = await prepareEnvironment(this.options, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const packed3 = await this.compileAndPack(request, prepared2.value);
+    return packed3.state === "made" ? made(packed3.value.files.map((f) => f.path)) : packed3;
+  }
+  /**
+   * Second stage: configures, compiles and installs with the package's own code, then packs the result in another root
+   * where no code of the package has run.
+   */
+  async compileAndPack(request, environment3) {
+    const { options: options5 } = this;
+    const { package: p, work: work2, log } = request;
+    const lacking2 = writeRecipe(options5, request, environment3.source, environment3.recipe);
+    if (lacking2 !== void 0) return failed(lacking2);
+    const limit = buildLimit(options5, p.name);
+    const enter2 = (entry2, env2 = {}) => enterEnvironment(options5, request, environment3, { ...entry2, env: env2, network: false, signal: limit.signal });
+    const objects2 = options5.incrementalObjects && !request.repeat ? await openObjects(options5, request, environment3) : void 0;
+    let ended = false;
+    try {
+      const built = await enter2(
+        {
+          script: "slipway.sh",
+          steps: ["build", "stage"],
+          folder: `/build/${sourceFolder(p.name)}`,
+          binds: [
+            { from: environment3.build, to: "/build" },
+            ...objects2 ? [{ from: objects2.folder, to: "/build/obj" }] : []
+          ]
+        },
+        objects2?.reused ? { SLIPWAY_CONFIGURED: "1" } : {}
+      );
+      ended = built.signal === null && !built.exceeded && !limit.signal.aborted;
+      if (built.code !== 0)
+        return failed(reasonOf2(options5, built, limit, { log, what: "its build", failed: failedPackage(request) }));
+      const fault4 = checkStaged(request, environment3);
+      if (fault4 !== void 0) return failed(fault4);
+      const folder2 = (0, import_node_path77.join)(work2, "pack");
+      makeFolder((0, import_node_path77.join)(folder2, "tree"));
+      const packed3 = await enter2({
+        script: "pack.sh",
+        steps: ["pack"],
+        folder: "/build",
+        binds: [
+          { from: folder2, to: "/build" },
+          { from: stageOf(environment3), to: "/build/tree" }
+        ]
+      });
+      if (packed3.code !== 0) return failed(reasonOf2(options5, packed3, limit, { log, what: "packing it" }));
+      return await finishPackages(options5, request, environment3, folder2);
+    } finally {
+      await objects2?.close(ended);
+      limit.done();
+    }
+  }
+  /**
+   * Third stage: stores the packages. `paths`: files of the binary package. It is unpacked to where dependents use it,
+   * and verified while unpacking.
+   */
+  async keep(request, { files, debugPaths: debugPaths2 }) {
+    const { store: store2 } = this.options;
+    const { graph: graph2 } = request;
+    const [main2] = files;
+    if (!main2) return failed("packing it left no package");
+    let unpacked2;
+    try {
+      unpacked2 = await this.packages.take(main2.path, main2.policy);
+    } catch (e) {
+      if (!(e instanceof PackageFileError)) throw e;
+      return failed(refusal([e.message]) ?? "");
+    }
+    const unfit = await this.systemFilesFault(request.package, main2.path);
+    if (unfit !== void 0) return failed(refusal([unfit]) ?? "");
+    const debs = [];
+    for (const { path: path2 } of files) debs.push(await store2.put(path2));
+    const own3 = /* @__PURE__ */ new Set([...graph2.scope.packages.map((q3) => q3.debian), environmentOf(this.options, request)]);
+    const paths2 = [...unpacked2.files, ...debugPaths2];
+    return made({
+      debs,
+      files: await store2.putText("files.json", JSON.stringify(paths2)),
+      systemDepends: systemDepends(unpacked2.status, own3),
+      paths: paths2
+    });
+  }
+  /** Why a package's system files can't be published: their content exceeds what their kind allows. */
+  async systemFilesFault({ systemFiles = [] }, file3) {
+    if (!systemFiles.length) return void 0;
+    const digest4 = await sha256File(file3);
+    const installed = [];
+    for (const { target: target2 } of systemFiles)
+      installed.push({ target: target2, text: await this.packages.text(digest4, target2) ?? "" });
+    return systemFilesFault(installed);
+  }
+  /**
+   * Builds the package again with its tests in a root with their dependencies, and runs them. Failing tests give a
+   * record, too.
+   */
+  async test(request) {
+    const { options: options5 } = this;
+    const begun = options5.now();
+    const roots = request.graph.closures.testRoot(request.number);
+    const prepared2 = await prepareEnvironment(options5, this.packages, request, roots);
+    if (prepared2.state !== "made") return prepared2;
+    const tests = hasTests(prepared2.value.source, request.package) ? await this.runTests(request, prepared2.value, begun) : noTests;
+    if (options5.signal.aborted) return failed("the run was stopped");
+    return made(await this.testRecord(request, tests, Math.round(options5.now() - begun)));
+  }
+  async runTests(request, environment3, begun) {
+    const { options: options5 } = this;
+    const { log } = request;
+    writeRecipe(options5, request, environment3.source, environment3.recipe);
+    writeTestFiles(environment3.recipe);
+    const limit = testLimit(options5, request.package.name, options5.distro.tests.minutes);
+    const env2 = {
+      SLIPWAY_TEST_RETRIES: String(options5.retries),
+      SLIPWAY_TEST_TIMEOUT: String(Math.max(10, Math.min(600, limit.minutes * 60 - 5)))
+    };
+    const outcome = await enterEnvironment(options5, request, environment3, {
+      script: "slipway.sh",
+      steps: ["test"],
+      folder: `/build/${sourceFolder(request.package.name)}`,
+      binds: [{ from: environment3.build, to: "/build" }],
+      env: env2,
+      network: "loopback",
+      signal: limit.signal
+    });
+    limit.done();
+    return readTestRun({
+      package: request.package.name,
+      build: environment3.build,
+      results: "results",
+      outcome,
+      log,
+      seconds: (options5.now() - begun) / 1e3,
+      reason: () => reasonOf2(options5, outcome, limit, { log, what: "the build of its tests", failed: failedPackage(request) })
+    });
+  }
+  /** Makes a package's documentation. Faults in it give a record, too. */
+  document(request) {
+    return documentPackage(this.options, this.packages, request);
+  }
+  async testRecord(request, run2, milliseconds) {
+    const { store: store2 } = this.options;
+    const { name: name6 } = request.package;
+    const { outcome, cases, flaky, attempts: attempts4 } = run2;
+    const failures = cases.filter((c) => c.result === "failed");
+    return {
+      schema: 4,
+      key: request.resolved.key,
+      package: name6,
+      outcome,
+      tests: cases.length,
+      failures: failures.length,
+      skipped: cases.filter((c) => c.result === "skipped").length,
+      failed: failures.map(shortCase),
+      flaky,
+      attempts: attempts4,
+      inputs: request.resolved.inputs(),
+      milliseconds,
+      log: await store2.put(request.log),
+      ...cases.length ? { junit: await store2.putText(`${name6}.xml`, renderJunit(name6, cases)) } : {}
+    };
+  }
+};
+
+// ts-src/engine/system-packages.ts
+var import_node_path82 = require("node:path");
+init_diagnostics();
+
+// ts-src/sandbox/apt-resolver.ts
+var import_node_path78 = require("node:path");
+init_digest();
+init_names();
+init_files();
+
+// ts-src/sandbox/apt-call.ts
+var aptOptions = [
+  "-o",
+  "APT::Sandbox::User=root",
+  "-o",
+  "APT::Install-Recommends=false",
+  "-o",
+  "Dpkg::Options::=--force-unsafe-io",
+  "-o",
+  "Dpkg::Use-Pty=0",
+  "-o",
+  "Acquire::Retries=3",
+  "-o",
+  "Dir::Cache::pkgcache=/tmp/pkgcache.bin",
+  "-o",
+  "Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin",
+  "-q"
+];
+var copyCaches = "cp /aptcache/*.bin /tmp/; ";
+var listBinds = (base) => [
+  { from: base.lists, to: "/var/lib/apt/lists", readOnly: true },
+  { from: cacheOf(base), to: "/aptcache", readOnly: true }
+];
+
+// ts-src/sandbox/apt-resolver.ts
+init_process();
+var noPackages = { digest: sha256(""), packages: () => Promise.resolve([]) };
+var AptResolver = class {
+  constructor(driver, state, base) {
+    this.driver = driver;
+    this.state = state;
+    this.base = base;
+    this.memory = (0, import_node_path78.join)(base.folder, "answers.json");
+    this.resolved = new Map(Object.entries(readJson(this.memory) ?? {}));
+  }
+  /** Names ? digest of their set; refused names ? apt's message. */
+  resolved;
+  refused = /* @__PURE__ */ new Map();
+  handles = /* @__PURE__ */ new Map();
+  memory;
+  pending = [];
+  asking = false;
+  learned = 0;
+  elsewhere = () => Promise.resolve(void 0);
+  /** Adds answers of another machine's apt for the same base and lists. `sets` loads a set by digest. */
+  learn(resolved, sets) {
+    this.elsewhere = sets;
+    for (const [names5, digest4] of Object.entries(resolved ?? {}))
+      if (!this.resolved.has(names5)) this.resolved.set(names5, digest4);
+    this.learned = this.resolved.size;
+  }
+  /** All answers, if there are more than were learned from others. */
+  news() {
+    return this.resolved.size > this.learned ? Object.fromEntries(this.resolved) : void 0;
+  }
+  /** The packages that apt would install for these names; apt's message if it can't. */
+  async resolve(names5) {
+    if (!names5.length) return noPackages;
+    const wrong = names5.find((name6) => !isDebianName(name6));
+    if (wrong !== void 0) return `${JSON.stringify(wrong)} is no name of a Debian package`;
+    const text8 = names5.join(" ");
+    if (!this.resolved.has(text8)) await this.asked(text8);
+    return this.refused.get(text8) ?? this.handle(text8, this.digestOf(text8));
+  }
+  asked(names5) {
+    return new Promise((done, failed5) => {
+      this.pending.push({ names: names5, done, failed: failed5 });
+      if (!this.asking) {
+        this.asking = true;
+        void this.ask();
+      }
+    });
+  }
+  /** The digest of a set that apt resolved. */
+  digestOf(names5) {
+    const digest4 = this.resolved.get(names5);
+    if (digest4 === void 0) throw new Error(`apt was not asked for ${names5}`);
+    return digest4;
+  }
+  handle(names5, digest4) {
+    let handle = this.handles.get(digest4);
+    if (!handle) this.handles.set(digest4, handle = { digest: digest4, packages: () => this.packagesOf(names5, digest4) });
+    return handle;
+  }
+  setFile = (digest4) => (0, import_node_path78.join)(this.base.folder, "sets", `${digest4}.json`);
+  async packagesOf(names5, digest4) {
+    const sound = (set) => Array.isArray(set) && set.every((p) => typeof p === "string" && isPinnedPackage(p)) && sha256(set.join(" ")) === digest4;
+    const here = readJson(this.setFile(digest4));
+    if (sound(here)) return here;
+    const there = await this.elsewhere(digest4);
+    if (sound(there)) {
+      writeWhole(this.setFile(digest4), JSON.stringify(there), { sync: false });
+      return there;
+    }
+    this.resolved.delete(names5);
+    await this.asked(names5);
+    return this.refused.get(names5) ?? readJson(this.setFile(this.digestOf(names5))) ?? "its answer could not be kept";
+  }
+  /** Records an answer of apt. Saves the set at once, since others may use its digest. */
+  remember(names5, set) {
+    const digest4 = sha256(set.join(" "));
+    if (!exists(this.setFile(digest4))) writeWhole(this.setFile(digest4), JSON.stringify(set), { sync: false });
+    this.resolved.set(names5, digest4);
+  }
+  /** Saves the answers for the next run. */
+  save() {
+    writeWhole(
+      this.memory,
+      JSON.stringify(Object.fromEntries([...this.resolved].sort(([a], [b]) => a < b ? -1 : 1)))
+    );
+  }
+  /** Answers all pending questions in one entry. */
+  async ask() {
+    let batch = [];
+    try {
+      while (this.pending.length) {
+        batch = this.pending;
+        this.pending = [];
+        const sets = [...new Set(batch.map((b) => b.names))].filter((s) => !this.resolved.has(s));
+        if (sets.length) await this.askFor(sets);
+        for (const b of batch) b.done();
+      }
+    } catch (e) {
+      for (const b of batch) b.failed(e);
+    } finally {
+      this.asking = false;
+    }
+  }
+  async askFor(sets) {
+    const work2 = newScratch(this.state);
+    writeWhole((0, import_node_path78.join)(work2, "sets"), `${sets.join("\n")}
+`);
+    const out = await this.driver.enter({
+      root: { layers: [this.base.root] },
+      network: false,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(void 0),
+      binds: [...listBinds(this.base), { from: (0, import_node_path78.join)(work2, "sets"), to: "/sets", readOnly: true }],
+      command: [
+        "sh",
+        "-c",
+        `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(" ")} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`
+      ]
+    });
+    const answers2 = readAnswers(out.stdout);
+    for (const set of sets) {
+      const answer3 = answers2.get(set);
+      if (answer3?.faults.some((t) => t.startsWith("E:"))) this.refused.set(set, answer3.faults.join("; "));
+      else if (answer3?.whole) this.remember(set, answer3.packages.sort());
+      else this.refused.set(set, `apt could not be asked: ${reasonOf(out)}`);
+    }
+    this.save();
+  }
+};
+function readAnswers(text8) {
+  const answers2 = /* @__PURE__ */ new Map();
+  let current;
+  for (const line2 of text8.split("\n")) {
+    if (line2.startsWith("= ")) answers2.set(line2.slice(2), current = { packages: [], faults: [], whole: false });
+    else if (line2.startsWith("ended ") && current) current.whole = line2 === "ended 0";
+    else if (line2.startsWith("Inst ")) {
+      const [, name6, version3] = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line2) ?? [];
+      if (name6 !== void 0) current?.packages.push(`${name6.replace(/:.*/, "")}=${version3}`);
+    } else if (line2.trim()) current?.faults.push(line2.trim());
+  }
+  return answers2;
+}
+
+// ts-src/sandbox/stored-base.ts
+var import_node_fs60 = require("node:fs");
+var import_node_path79 = require("node:path");
+init_diagnostics();
+init_stored();
+init_files();
+init_process();
+async function keptBase(store2, { digest: digest4, archive }) {
+  const kept3 = await store2.readJson(nameOf4(digest4, archive));
+  const { tar, lists, packages, made: made2 } = kept3 ?? {};
+  if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made2 !== "number") return void 0;
+  return isTexts(packages) ? { tar, lists, packages, made: made2 } : void 0;
+}
+var nameOf4 = (digest4, archive) => `bases/${digest4}-${archive.slice(0, 16)}.json`;
+async function keepBase(store2, base, work2) {
+  const name6 = nameOf4(base.digest, base.archive);
+  if (await store2.readJson(name6)) return;
+  makeFolder(work2);
+  const tar = (0, import_node_path79.join)(work2, "base.tar.gz");
+  const lists = (0, import_node_path79.join)(work2, "lists.tar.gz");
+  for (const [command2, args] of [
+    ["sh", ["-c", 'gzip -1 -n < "$1" > "$2"', "sh", base.tar, tar]],
+    ["tar", ["-c", "-z", "--sort=name", "--numeric-owner", "-f", lists, "-C", base.lists, "."]]
+  ]) {
+    const packed3 = await run(command2, [...args]);
+    if (packed3.code !== 0) throw programFault("can't pack a base", work2, packed3);
+  }
+  await store2.writeJson(name6, {
+    tar: await store2.put(tar),
+    lists: await store2.put(lists),
+    packages: base.packages,
+    made: base.made
+  });
+}
+async function toldBase(store2, state, platform3, wanted) {
+  const stored2 = await keptBase(store2, wanted);
+  if (!stored2) return lost2("base", platform3, wanted.digest);
+  return good(baseIn((0, import_node_path79.join)(state, "told", folderName(wanted)), wanted, stored2));
+}
+var baseIn = (folder2, wanted, { packages, made: made2 }) => ({
+  ...wanted,
+  folder: folder2,
+  root: (0, import_node_path79.join)(folder2, "root"),
+  lists: (0, import_node_path79.join)(folder2, "lists"),
+  tar: (0, import_node_path79.join)(folder2, "base.tar"),
+  packages,
+  made: made2,
+  sources: "store"
+});
+var lost2 = (what, platform3, digest4) => bad(
+  error("base-failed", `the store has no ${what} of '${platform3}' with the digest ${digest4.slice(0, 12)}`, {
+    hint: "plan again to make a new base system"
+  })
+);
+var folderName = ({ digest: digest4, archive }) => `${digest4.slice(0, 16)}-${archive.slice(0, 8)}`;
+async function storedBase(request) {
+  const { driver, state, name: name6, architecture: architecture3, wanted } = request;
+  const folder2 = basesFolder(driver.name, state, name6, architecture3);
+  const kept3 = (0, import_node_path79.join)(folder2, `kept-${folderName(wanted)}.json`);
+  const there = async () => {
+    for (const file3 of [(0, import_node_path79.join)(folder2, "current.json"), kept3]) {
+      const base = readJson(file3);
+      if (base?.digest === wanted.digest && base.archive === wanted.archive && exists((0, import_node_path79.join)(base.root, "var/lib/dpkg/status")) && exists(base.lists) && await driver.ready(base.root)) {
+        noteUse(privateFolder(base.folder));
+        return base;
+      }
+    }
+    return void 0;
+  };
+  const now = await there();
+  if (now) return good(now);
+  return withMutex(
+    (0, import_node_path79.join)(folder2, "lock"),
+    async () => {
+      const other = await there();
+      if (other) return good(other);
+      const fetched = await fetchBase(request, folder2);
+      if (fetched.ok) writeWhole(kept3, JSON.stringify(fetched.value));
+      return fetched;
+    },
+    () => request.progress(`waiting for another slipway that fetches the base of ${name6}`)
+  );
+}
+var [largestBase, largestLists] = [16 * 2 ** 30, 2 ** 30];
+async function fetchBase(request, folder2) {
+  const { driver, store: store2, state, name: name6, architecture: architecture3, wanted } = request;
+  const stored2 = await keptBase(store2, wanted);
+  if (!stored2) return lost2("base", name6, wanted.digest);
+  request.progress(`fetching the base system of ${name6} (${architecture3}) from the store`);
+  const [tar, lists] = [await store2.path(stored2.tar), await store2.path(stored2.lists)];
+  if (!tar || !lists) return lost2("whole base", name6, wanted.digest);
+  const work2 = (0, import_node_path79.join)(folder2, `new-${process.pid}`);
+  await driver.remove(work2);
+  (0, import_node_fs60.mkdirSync)((0, import_node_path79.join)(privateFolder(work2), "lists"));
+  const unzipped4 = await run("sh", [
+    "-c",
+    'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
+    "sh",
+    tar,
+    (0, import_node_path79.join)(work2, "base.tar"),
+    lists,
+    (0, import_node_path79.join)(work2, "lists"),
+    String(largestBase),
+    String(largestLists)
+  ]);
+  if (unzipped4.code !== 0) return cannotUnpack(name6, unzipped4);
+  await keepPlainFiles((0, import_node_path79.join)(work2, "lists"));
+  if (await sha256File((0, import_node_path79.join)(work2, "base.tar")) !== wanted.digest) return lost2("sound base", name6, wanted.digest);
+  if (await listsDigest((0, import_node_path79.join)(work2, "lists")) !== wanted.archive) return lost2("sound list", name6, wanted.digest);
+  const unpacked2 = await driver.unpack((0, import_node_path79.join)(work2, "base.tar"), (0, import_node_path79.join)(work2, "root"));
+  if (unpacked2.code !== 0) return cannotUnpack(name6, unpacked2);
+  const final = (0, import_node_path79.join)(folder2, folderName(wanted));
+  if (exists(final)) await driver.remove(final);
+  (0, import_node_fs60.renameSync)(work2, final);
+  const base = baseIn(final, wanted, stored2);
+  const prepared2 = await prepareBase(driver, state, base);
+  return prepared2.ok ? good({ ...base, packages: prepared2.value }) : prepared2;
+}
+var cannotUnpack = (name6, outcome) => bad(error("base-failed", `can't unpack the base of '${name6}': ${reasonOf(outcome)}`));
+var sharedName = (digest4) => `bases/shared/${digest4}.json`;
+async function sharedBase(request) {
+  const { store: store2, platform: platform3, architecture: architecture3, pinned } = request;
+  const { wanted } = wantedBase(request.distroRoot, platform3, architecture3);
+  const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform3.renew_days * 86400 : base.digest === pinned;
+  const pointer = sharedName(pinned ?? wanted);
+  const fetch2 = async (shared2) => {
+    if (!shared2 || !young(shared2)) return void 0;
+    const base = await storedBase({ ...request, wanted: shared2 });
+    return base.ok ? base.value : void 0;
+  };
+  const there = await fetch2(await store2.readJson(pointer));
+  if (there) return good(there);
+  const made2 = await ensureBase(request);
+  if (!made2.ok) return made2;
+  const { digest: digest4, archive, made: when } = made2.value;
+  await keepBase(store2, made2.value, newScratch(request.state));
+  for (const target2 of /* @__PURE__ */ new Set([pointer, sharedName(digest4)])) {
+    const { value: value2, tag } = await store2.readTagged(target2);
+    const first3 = target2 === pointer && value2?.made !== when ? await fetch2(value2) : void 0;
+    if (first3) return good(first3);
+    if (value2 && target2 !== pointer) continue;
+    if (await store2.replaceJson(target2, { digest: digest4, archive, made: when }, tag)) continue;
+    const other = target2 === pointer ? await fetch2(await store2.readJson(target2)) : void 0;
+    if (other) return good(other);
+  }
+  return made2;
+}
+
+// ts-src/sandbox/package-mirror.ts
+var import_node_fs61 = require("node:fs");
+var import_node_path80 = require("node:path");
+init_files();
+init_digest();
+init_stored();
+var mirrorName = (archive) => archive.slice(0, 16);
+var filePrefix = (pinned) => {
+  const [name6 = "", version3 = ""] = pinned.split("=");
+  return `${name6}_${version3.replaceAll(":", "%3a")}_`;
+};
+var isDebFile = (name6) => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name6);
+var PackageMirror = class {
+  constructor(store2, archive) {
+    this.store = store2;
+    this.folder = `mirror/${mirrorName(archive)}`;
+  }
+  kept = /* @__PURE__ */ new Set();
+  folder;
+  nameOf = (pinned) => `${this.folder}/${filePrefix(pinned).slice(0, -1)}.json`;
+  setName = (packages) => `${this.folder}/set-${sha256(packages.join(" "))}.json`;
+  /** Places the stored ones of these packages in a folder, under their names. */
+  async bring(packages, folder2) {
+    await this.store.many(packages, async (pinned) => {
+      const file3 = await this.fileOf(pinned);
+      if (!file3) return;
+      const temporary2 = temporaryBeside((0, import_node_path80.join)(folder2, file3.name));
+      if (!await this.store.place(file3, temporary2)) return;
+      (0, import_node_fs61.renameSync)(temporary2, (0, import_node_path80.join)(folder2, file3.name));
+      (0, import_node_fs61.rmSync)(temporary2, { force: true });
+      this.kept.add(pinned);
+    });
+  }
+  async fileOf(pinned) {
+    const file3 = await this.store.readJson(this.nameOf(pinned));
+    return isStoredFile(file3) && isDebFile(file3.name) && file3.name.startsWith(filePrefix(pinned)) ? file3 : void 0;
+  }
+  /** Stores packages from a folder; stored ones are not read again. */
+  async keep(packages, folder2) {
+    const wanted = packages.filter((p) => !this.kept.has(p));
+    if (!wanted.length) return;
+    const names5 = (0, import_node_fs61.readdirSync)(folder2).filter(isDebFile);
+    await this.store.many(wanted, async (pinned) => {
+      if (!await this.fileOf(pinned)) {
+        const prefix2 = filePrefix(pinned);
+        const name6 = names5.find((n) => n.startsWith(prefix2));
+        if (name6 === void 0) return;
+        await this.store.writeJson(this.nameOf(pinned), await this.store.put((0, import_node_path80.join)(folder2, name6)));
+      }
+      this.kept.add(pinned);
+    });
+  }
+  /** Whether all packages of a set are known to be stored. */
+  async hasSet(packages) {
+    if (packages.every((p) => this.kept.has(p))) return true;
+    if (await this.store.readJson(this.setName(packages)) === void 0) return false;
+    for (const pinned of packages) this.kept.add(pinned);
+    return true;
+  }
+  /** Records that all packages of a set are stored. */
+  async noteSet(packages) {
+    if (packages.every((p) => this.kept.has(p))) await this.store.writeJson(this.setName(packages), {});
+  }
+};
+async function mirrorStates(store2) {
+  const states = /* @__PURE__ */ new Map();
+  const records = [];
+  for await (const { name: name6, modified } of store2.blobs.list("mirror")) {
+    const [, archive = ""] = name6.split("/");
+    if (!/\/set-[0-9a-f]{64}\.json$/.test(name6)) records.push({ archive, name: name6, modified });
+  }
+  await store2.many(records, async ({ archive, name: name6, modified }) => {
+    const file3 = await store2.readJson(name6);
+    if (!isStoredFile(file3)) return;
+    const state = states.get(archive) ?? { archive, packages: 0, size: 0, modified: 0 };
+    states.set(archive, state);
+    state.packages++;
+    state.size += file3.size;
+    state.modified = Math.max(state.modified, modified);
+  });
+  return [...states.values()].sort((a, b) => b.modified - a.modified);
+}
+
+// ts-src/sandbox/system-layers.ts
+var import_node_fs62 = require("node:fs");
+var import_node_path81 = require("node:path");
+init_diagnostics();
+init_digest();
+init_files();
+var statusFile = "var/lib/dpkg/status";
+var largestStatus = 256 << 20;
+var shortList = (names5) => `${names5.slice(0, 5).join(", ")}${names5.length > 5 ? ` and ${names5.length - 5} more` : ""}`;
+var SystemLayers = class {
+  constructor(room) {
+    this.room = room;
+  }
+  layers = /* @__PURE__ */ new Map();
+  known = /* @__PURE__ */ new Set();
+  making = /* @__PURE__ */ new Map();
+  /**
+   * Folders of a root with this set, topmost first, the base last. Makes missing layers. `common`: a subset shared by
+   * many sets; it gets its own lower layer, so that it is installed once.
+   */
+  async root(set, common3 = []) {
+    if (!set.length) return good([this.room.base.root]);
+    const below3 = common3.length < set.length && common3.every((p) => set.includes(p)) ? [...common3] : [];
+    if (below3.length) {
+      const made2 = await this.root(below3);
+      if (!made2.ok) return made2;
+    }
+    const id = sha256(JSON.stringify([this.room.base.digest, set])).slice(0, 24);
+    let making = this.making.get(id);
+    if (!making) {
+      making = this.makeMirrored(id, set, below3).finally(() => this.making.delete(id));
+      this.making.set(id, making);
+    }
+    return making;
+  }
+  /** An existing layer can be used even if its packages are no longer available for the mirror. */
+  async makeMirrored(id, set, below3) {
+    const made2 = await this.make(id, set, below3);
+    if (made2.ok) await this.mirrored(set);
+    return made2;
+  }
+  all = () => (0, import_node_path81.join)(this.room.state, this.room.driver.name === "docker" ? "layers-docker" : "layers");
+  folder = (id) => (0, import_node_path81.join)(this.all(), id);
+  /** Folders of a layer and all below it; undefined if one is missing. */
+  chain(id) {
+    const chain = [];
+    for (let at3 = id; at3; ) {
+      const layer = this.layers.get(at3) ?? readJson((0, import_node_path81.join)(this.folder(at3), "layer.json"));
+      if (!layer) return void 0;
+      this.layers.set(at3, layer);
+      chain.push((0, import_node_path81.join)(this.folder(at3), "root"));
+      at3 = layer.parent;
+    }
+    return [...chain, this.room.base.root];
+  }
+  async soundChain(id) {
+    const chain = this.chain(id);
+    return chain && await this.sound(chain) ? chain : void 0;
+  }
+  async make(id, set, common3) {
+    const there = await this.soundChain(id);
+    if (there) return good(there);
+    return withMutex((0, import_node_path81.join)(this.all(), `${id}.lock`), async () => {
+      const other = await this.soundChain(id);
+      return other ? good(other) : this.install(id, set, common3);
+    });
+  }
+  /** Installs a set on the largest cached layer that is a subset, and stores the difference as a layer. */
+  async install(id, set, common3) {
+    const nearest2 = this.nearestBelow(set, common3);
+    const below3 = nearest2 && await this.soundChain(nearest2.id);
+    const parent = below3 && nearest2;
+    const lower = below3 ?? [this.room.base.root];
+    const missing = set.filter((s) => !parent?.set.includes(s));
+    const fetched = await this.fetch(missing);
+    if (!fetched.ok) return fetched;
+    const work2 = newScratch(this.room.state);
+    const keep2 = (0, import_node_path81.join)(work2, "kept");
+    const made2 = await this.room.driver.enter({
+      root: { layers: lower, keep: keep2 },
+      network: false,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(void 0),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: this.archives(), to: "/var/cache/apt/archives", readOnly: true }],
+      command: [
+        "sh",
+        "-ec",
+        copyCaches + 'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
+        "apt-get",
+        ...aptOptions,
+        "-o",
+        "Debug::NoLocking=1",
+        "-y",
+        "--no-download",
+        "--allow-downgrades",
+        "install",
+        "--",
+        ...missing
+      ]
+    });
+    if (made2.code !== 0)
+      return bad(
+        error("system-install", `apt could not install ${shortList(missing)}`, {
+          file: this.room.log,
+          hint: "the cause is at the end of that log"
+        })
+      );
+    await this.keep(id, parent ? { set, parent: parent.id } : { set }, keep2, work2);
+    return good([(0, import_node_path81.join)(this.folder(id), "root"), ...lower]);
+  }
+  /** Moves an installation's result in `kept` to the layer's place. */
+  async keep(id, layer, kept3, work2) {
+    privateFolder(this.all());
+    const staged = (0, import_node_path81.join)(work2, "layer");
+    (0, import_node_fs62.mkdirSync)(staged);
+    (0, import_node_fs62.rmSync)((0, import_node_path81.join)(kept3, "aptcache"), { recursive: true, force: true });
+    (0, import_node_fs62.renameSync)(kept3, (0, import_node_path81.join)(staged, "root"));
+    writeWhole((0, import_node_path81.join)(staged, "layer.json"), JSON.stringify(layer));
+    if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));
+    (0, import_node_fs62.renameSync)(staged, this.folder(id));
+    this.layers.set(id, layer);
+  }
+  async sound(chain) {
+    for (const folder2 of chain) if (!this.known.has(folder2) && !await this.room.driver.ready(folder2)) return false;
+    for (const folder2 of chain) {
+      if (!this.known.has(folder2) && folder2 !== this.room.base.root) noteUse((0, import_node_path81.join)((0, import_node_path81.dirname)(folder2), "layer.json"));
+      this.known.add(folder2);
+    }
+    return true;
+  }
+  /** The largest cached layer that is a subset of this set and contains `common`; among equals the first by name. */
+  nearestBelow(set, common3) {
+    const wanted = new Set(set);
+    let best;
+    let names5 = [];
+    try {
+      names5 = (0, import_node_fs62.readdirSync)(this.all()).filter((n) => !n.includes(".")).sort();
+    } catch {
+    }
+    for (const id of names5) {
+      const chain = this.chain(id);
+      const layer = this.layers.get(id);
+      if (!chain || !layer || chain.length > 24 || layer.set.length <= (best?.set.length ?? 0) || sha256(JSON.stringify([this.room.base.digest, layer.set])).slice(0, 24) !== id)
+        continue;
+      if (layer.set.every((s) => wanted.has(s)) && common3.every((s) => layer.set.includes(s))) best = { ...layer, id };
+    }
+    return best;
+  }
+  /** Stores a root's packages in the mirror. Fails if neither the mirror nor the archive has one. */
+  async mirrored(packages) {
+    if (!this.room.mirror || await this.room.mirror.hasSet(packages)) return good(true);
+    const fetched = await this.fetch(packages);
+    if (fetched.ok) await this.room.mirror.noteSet(packages);
+    return fetched;
+  }
+  archives() {
+    const folder2 = privateFolder((0, import_node_path81.join)(this.room.state, "archives"));
+    makeFolder((0, import_node_path81.join)(folder2, "partial"), 448);
+    return folder2;
+  }
+  /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
+  async fetch(packages) {
+    return withMutex((0, import_node_path81.join)(this.room.state, "archives.lock"), async () => {
+      const lacking2 = () => {
+        const held = (0, import_node_fs62.readdirSync)(this.archives());
+        const found2 = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
+        for (const name6 of found2) if (name6 !== void 0) noteUse((0, import_node_path81.join)(this.archives(), name6));
+        return packages.filter((_, i) => found2[i] === void 0);
+      };
+      await this.room.mirror?.bring(lacking2(), this.archives());
+      const missing = lacking2();
+      const fetched = missing.length ? await this.download(missing) : good(true);
+      if (fetched.ok) await this.room.mirror?.keep(packages, this.archives());
+      return fetched;
+    });
+  }
+  async download(missing) {
+    const work2 = newScratch(this.room.state);
+    const fetched = (0, import_node_fs62.mkdtempSync)((0, import_node_path81.join)(this.archives(), ".new-"));
+    try {
+      const got = await this.enterForDownload(work2, fetched, missing);
+      if (got.code === 0) {
+        takePackages(fetched, this.archives());
+        return good(true);
+      }
+    } finally {
+      await this.room.driver.remove(fetched);
+    }
+    return bad(
+      error("system-fetch", `apt could not fetch ${shortList(missing)}`, {
+        file: this.room.log,
+        hint: "if the archive no longer has these versions, make a new base system with --renew-base"
+      })
+    );
+  }
+  async enterForDownload(work2, folder2, missing) {
+    return this.room.driver.enter({
+      root: { layers: [this.room.base.root] },
+      network: true,
+      user: "root",
+      work: work2,
+      env: aptEnvironment(await this.room.proxy()),
+      log: this.room.log,
+      binds: [...listBinds(this.room.base), { from: folder2, to: "/fetched" }],
+      command: [
+        "sh",
+        "-ec",
+        `${copyCaches}cd /fetched; apt-get "$@"; touch ./*.deb`,
+        "apt-get",
+        ...aptOptions,
+        "download",
+        "--",
+        ...missing
+      ]
+    });
+  }
+  /**
+   * The file with dpkg's status of a root with this set. Throws a LeftBehindError if an installed program left a
+   * symlink there, which would lead to a file of this machine.
+   */
+  async status(layers2) {
+    const layer = layers2.find((l) => exists((0, import_node_path81.join)(l, statusFile)));
+    return layer === void 0 ? void 0 : checkLeft(layer, statusFile, largestStatus);
+  }
+};
+function takePackages(from, to) {
+  for (const name6 of (0, import_node_fs62.readdirSync)(from).filter(isDebFile)) {
+    const path2 = (0, import_node_path81.join)(from, name6);
+    if (!(0, import_node_fs62.lstatSync)(path2).isFile()) continue;
+    if (((0, import_node_fs62.lstatSync)(path2).mode & 3602) !== 0) (0, import_node_fs62.chmodSync)(path2, 420);
+    (0, import_node_fs62.renameSync)(path2, (0, import_node_path81.join)(to, name6));
+  }
+}
+
+// ts-src/engine/system-packages.ts
+var logOf = (state) => (0, import_node_path82.join)(state, "slipway.log");
+async function openSystem(request, target2, tells) {
+  const { driver, state, store: store2 } = request;
+  const found2 = request.distro.platforms[target2.platform];
+  if (!found2) throw new Error(`no platform ${target2.platform}`);
+  const mirrored = request.distro.mirror === "state";
+  const platform3 = { ...found2, renew_days: renewDays(found2, request.renewBase, mirrored) };
+  const base = await openBase(request, target2, platform3, tells);
+  if (!base.ok) return base;
+  const proxy = async () => platform3.proxy ?? hostProxy();
+  const system = new AptResolver(driver, state, base.value);
+  system.learn(
+    await store2.readShared(resolvedName(base.value)),
+    (digest4) => store2.readShared(setName(digest4))
+  );
+  const mirror2 = mirrored ? new PackageMirror(store2, base.value.archive) : void 0;
+  return good({
+    system,
+    layers: new SystemLayers({ driver, state, base: base.value, proxy, log: logOf(state), mirror: mirror2 })
+  });
+}
+function renewDays(platform3, renewed, mirrored) {
+  if (renewed) return 0;
+  return mirrored ? Infinity : platform3.renew_days;
+}
+function openBase(request, { platform: name6, architecture: architecture3 }, platform3, tells) {
+  const { driver, store: store2, state, distroRoot, progress } = request;
+  const id = `${name6}-${architecture3}`;
+  const wanted = request.bases[id];
+  if (wanted && tells) return toldBase(store2, state, name6, wanted);
+  if (wanted) return storedBase({ driver, store: store2, state, name: name6, architecture: architecture3, wanted, progress });
+  const pinned = request.lock?.platforms[id]?.base;
+  const log = logOf(state);
+  const now = Date.now();
+  const asked2 = { driver, state, distroRoot, name: name6, platform: platform3, architecture: architecture3, now, log, progress, pinned };
+  return request.sharesBases || request.distro.mirror === "state" ? sharedBase({ ...asked2, store: store2 }) : ensureBase(asked2);
+}
+var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
+var setName = (digest4) => `sets/${digest4.slice(0, 2)}/${digest4}.json`;
+async function shareAnswers(systems, store2) {
+  for (const system of systems) {
+    const news = system.news();
+    if (!news) continue;
+    const there = await store2.readShared(resolvedName(system.base)) ?? {};
+    const known3 = new Set(Object.values(there));
+    const fresh = Object.entries(news).filter(([, digest4]) => !known3.has(digest4) && known3.add(digest4));
+    await store2.many(fresh, async ([names5, digest4]) => {
+      const set = await system.resolve(names5.split(" "));
+      const packages = typeof set === "string" ? void 0 : await set.packages();
+      if (Array.isArray(packages)) await store2.writeJson(setName(digest4), packages);
+    });
+    await store2.writeJson(resolvedName(system.base), { ...there, ...news });
+  }
+}
+async function mirrorSystems(graphs) {
+  const warnings = [];
+  for (const { id, layers: layers2, sets, base } of graphs) {
+    const packages = /* @__PURE__ */ new Set();
+    for (const set of new Set(sets)) {
+      const known3 = await set?.packages();
+      if (Array.isArray(known3)) for (const pinned of known3) packages.add(pinned);
+    }
+    const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
+    const kept3 = await layers2.mirrored(wanted);
+    if (!kept3.ok)
+      warnings.push(
+        warning(
+          "mirror-incomplete",
+          `the store does not have everything that ${id} takes from its archive: ${kept3.diagnostics[0]?.message}`,
+          {
+            hint: "until then, builds need the archive; --renew-base uses the archive as it is now"
+          }
+        )
+      );
+  }
+  return warnings;
+}
+
+// ts-src/engine/task-keys.ts
+var import_node_fs63 = require("node:fs");
+var import_node_path83 = require("node:path");
+init_maps();
+init_digest();
+
+// ts-src/plan/package-name-set.ts
+var NameIndex = class {
+  numbers = /* @__PURE__ */ new Map();
+  ordered = [];
+  constructor(known3 = []) {
+    for (const name6 of [...new Set(known3)].sort()) this.meet(name6);
+  }
+  meet(name6) {
+    const number7 = this.numbers.size;
+    this.numbers.set(name6, number7);
+    let low = 0;
+    let high = this.ordered.length;
+    while (low < high) {
+      const middle = low + high >> 1;
+      const there = this.ordered[middle];
+      if (there && there.name < name6) low = middle + 1;
+      else high = middle;
+    }
+    this.ordered.splice(low, 0, { name: name6, number: number7 });
+    return number7;
+  }
+  add(set, names5) {
+    for (const name6 of names5) {
+      const number7 = this.numbers.get(name6) ?? this.meet(name6);
+      reach(set, (number7 >> 5) + 1);
+      set[number7 >> 5] = wordOf(set, number7 >> 5) | 1 << (number7 & 31);
+    }
+  }
+  /** Names of a set, sorted. */
+  sorted(set) {
+    return this.ordered.filter(({ number: n }) => (wordOf(set, n >> 5) & 1 << (n & 31)) !== 0).map(({ name: name6 }) => name6);
+  }
+};
+var wordOf = (set, word3) => set[word3] ?? 0;
+function reach(set, length) {
+  while (set.length < length) set.push(0);
+}
+function join70(set, other) {
+  reach(set, other.length);
+  for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
+}
+
+// ts-src/engine/task-keys.ts
+var TaskKeys = class {
+  constructor(distro, distroRoot, distributions) {
+    this.distro = distro;
+    this.distroRoot = distroRoot;
+    this.settingsOf = settingsFinder(distro);
+    for (const d of distributions) this.byScope.set(d.name, d);
+  }
+  settingsOf;
+  byScope = /* @__PURE__ */ new Map();
+  facts = /* @__PURE__ */ new Map();
+  manifests = /* @__PURE__ */ new Map();
+  templates = /* @__PURE__ */ new Map();
+  distribution = (graph2) => entry(this.byScope, graph2.scope.distribution);
+  /**
+   * Environment variables of a build: of the conditions (catkin and ament evaluate package.xml again), the variant and
+   * the package.
+   */
+  environment(graph2, p) {
+    return {
+      ...conditionContext(
+        this.distribution(graph2),
+        ownEntry(this.distro.distributions, graph2.scope.distribution).conditions
+      ),
+      ...this.distro.variants[graph2.target.variant]?.environment,
+      ...this.settingsOf(p.name).environment
+    };
+  }
+  /**
+   * The key of a task whose dependencies (`packagesInRoot`) all have records. Returns a message if apt can't install
+   * its system packages.
+   */
+  async resolveKey(graph2, task) {
+    const p = packageOf(graph2, task);
+    const kind = kindOf3(graph2, task);
+    const isTest = kind === "test";
+    const variant3 = this.distro.variants[graph2.target.variant];
+    const { vocabulary } = this.factsOf(graph2);
+    const names5 = [];
+    for (const list8 of [
+      p.systemBuild,
+      p.impliedBuild ?? [],
+      variant3?.build_depends ?? [],
+      ...isTest ? [p.systemTest, p.impliedTest ?? []] : [],
+      ...kind === "docs" ? [documentationTools, p.systemDocs ?? []] : []
+    ])
+      vocabulary.add(names5, list8);
+    const n = task % graph2.count;
+    const built = needsOf2(graph2.closures.build, n);
+    const more = { build: [], test: graph2.closures.test[n], docs: graph2.closures.docs[n] }[kind] ?? [];
+    const direct = kind === "build" ? built : [.../* @__PURE__ */ new Set([n, ...built, ...more])];
+    for (const d of direct) join70(names5, this.namesOf(graph2, d));
+    const set = await graph2.system.resolve(vocabulary.sorted(names5));
+    if (typeof set === "string") return `apt can't install what it needs: ${set}`;
+    if (kind === "build") graph2.sets[n] = set;
+    if (kind === "docs") return this.documentationKey(graph2, n, set, direct);
+    const tools2 = new Set(p.tools);
+    const dependencies = direct.map((d) => {
+      const q3 = packageOf(graph2, d);
+      return [
+        q3.name,
+        isTest ? graph2.interfaceDigests.of(d, "full") : graph2.interfaceDigests.ofBuild(d, tools2.has(q3.name))
+      ];
+    });
+    const own3 = this.own(graph2, n);
+    const rest2 = rootInputs(set.digest, dependencies, isTest ? p : void 0);
+    return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
+  }
+  /**
+   * The key of a documentation task: the source, the installed package, and the interfaces of dependencies and of their
+   * documentation.
+   */
+  documentationKey(graph2, n, set, direct) {
+    const p = graph2.scope.packages[n];
+    const own3 = this.own(graph2, n);
+    const name6 = (d) => graph2.scope.packages[d]?.name ?? "";
+    const runs = new Set(graph2.closures.docs[n]);
+    const shown5 = direct.filter((d) => d !== n).map((d) => {
+      const { interfaceDigests: interfaceDigests2 } = graph2;
+      return [name6(d), runs.has(d) ? interfaceDigests2.of(d, "full") : interfaceDigests2.ofBuild(d, false)];
+    });
+    const referred = this.documentationNeeds(graph2)[n] ?? [];
+    const rest2 = {
+      ...rootInputs(set.digest, shown5, void 0),
+      installed: graph2.records[n]?.interface.full ?? "",
+      documentation: referred.map((d) => `${name6(d)}=${graph2.docs[d]?.digest ?? ""}`).join(" "),
+      documentationTools: docRecipeDigest(),
+      documentationSettings: JSON.stringify(documentationSettings(this.distro, p?.name ?? ""))
+    };
+    return { key: sha256(own3.text + keyText(rest2)), inputs: () => ({ ...own3.parts, ...rest2 }), set };
+  }
+  referred = /* @__PURE__ */ new Map();
+  documentationNeeds(graph2) {
+    let needs = this.referred.get(graph2);
+    if (!needs) this.referred.set(graph2, needs = documentationNeeds(graph2.closures));
+    return needs;
+  }
+  own(graph2, n) {
+    const { own: own3 } = this.factsOf(graph2);
+    let there = own3[n];
+    if (!there) {
+      const p = packageOf(graph2, n);
+      const settings3 = this.settingsOf(p.name);
+      const parts2 = ownInputs({
+        scope: graph2.scope,
+        target: graph2.target,
+        package: p,
+        distro: this.distro,
+        settings: settings3,
+        variant: this.distro.variants[graph2.target.variant],
+        environment: this.environment(graph2, p),
+        templates: this.templatesDigest(p.buildType),
+        base: graph2.base.digest,
+        manifest: this.manifestDigest(graph2, p.name),
+        patches: (settings3.patches ?? []).map((f) => sha256((0, import_node_fs63.readFileSync)((0, import_node_path83.join)(this.distroRoot, f)))).join(" ")
+      });
+      own3[n] = there = { parts: parts2, text: keyText(parts2) };
+    }
+    return there;
+  }
+  templatesDigest(type) {
+    let digest4 = this.templates.get(type);
+    if (digest4 === void 0) this.templates.set(type, digest4 = sha256(packagingText(type)));
+    return digest4;
+  }
+  /** Whether all inputs of a task's key are known. */
+  canResolve = (graph2, task) => packagesInRoot(graph2, task).every((d) => graph2.records[d] !== void 0);
+  manifestDigest(graph2, name6) {
+    const id = `${graph2.scope.distribution} ${name6}`;
+    let digest4 = this.manifests.get(id);
+    if (digest4 === void 0) {
+      const { manifest } = entry(this.distribution(graph2).packages, name6);
+      this.manifests.set(id, digest4 = sha256(`${manifest.name} ${manifest.version} ${restOf(manifest)}`));
+    }
+    return digest4;
+  }
+  factsOf(graph2) {
+    let known3 = this.facts.get(graph2);
+    if (!known3)
+      this.facts.set(
+        graph2,
+        known3 = {
+          vocabulary: new NameIndex(graph2.scope.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun])),
+          brought: [],
+          own: []
+        }
+      );
+    return known3;
+  }
+  /** System packages that a package and its run closure bring into a root. */
+  namesOf(graph2, n) {
+    const { vocabulary, brought } = this.factsOf(graph2);
+    const there = brought[n];
+    if (there) return there;
+    const names5 = [];
+    const addOwn = (d) => {
+      vocabulary.add(names5, packageOf(graph2, d).systemRun);
+      vocabulary.add(names5, recordOf2(graph2, d).systemDepends);
+    };
+    addOwn(n);
+    for (const name6 of packageOf(graph2, n).run) {
+      const d = graph2.closures.index.get(name6);
+      if (d === void 0) continue;
+      const below3 = brought[d];
+      if (below3) join70(names5, below3);
+      else for (const c of [d, ...graph2.closures.run(d)]) addOwn(c);
+    }
+    brought[n] = names5;
+    return names5;
+  }
+};
+
+// ts-src/engine/session.ts
+var lockedVersions = (lock2) => ({ id, scope: scope2 }, p) => {
+  const own3 = (map2, name6) => map2 && Object.hasOwn(map2, name6) ? map2[name6] : void 0;
+  const version3 = own3(own3(lock2?.versions, id), p.name);
+  const repository2 = own3(own3(lock2?.distributions, scope2.distribution), p.repository);
+  const tree = own3(repository2?.packages, p.name)?.tree;
+  return tree !== void 0 && tree === p.source.tree ? version3 : void 0;
+};
+var versionsOf3 = (graphs) => Object.fromEntries(
+  graphs.map((graph2) => [
+    graph2.id,
+    Object.fromEntries(graph2.records.flatMap((r) => r ? [[r.package, r.version]] : []))
+  ])
+);
+var shareResolved = ({ graphs, store: store2 }) => shareAnswers(new Set(graphs.map((graph2) => graph2.system)), store2);
+var ownArchitecture = () => ({
+  x64: "amd64",
+  arm64: "arm64",
+  arm: "armhf",
+  ia32: "i386",
+  ppc64: "ppc64el",
+  riscv64: "riscv64",
+  s390x: "s390x"
+})[process.arch];
+async function openSession(input, options5) {
+  const { state, distro } = input;
+  const store2 = options5.store ?? await openStore(distro.store, input.distroRoot, state, input.untrusted);
+  const history = new History(state);
+  const taskKeys = new TaskKeys(distro, input.distroRoot, input.distributions);
+  const builder = new PackageBuilder({
+    stamp: input.plan.stamp,
+    distro,
+    distroRoot: input.distroRoot,
+    driver: options5.driver,
+    state,
+    store: store2,
+    taskKeys,
+    jobs: options5.limits.jobs,
+    minutes: options5.limits.minutes,
+    limits: options5.limits.task,
+    retries: options5.retries ?? distro.tests.retries,
+    channelVersion: options5.channelVersion,
+    lockedVersion: lockedVersions(input.lock),
+    signal: options5.signal,
+    incrementalObjects: options5.incrementalObjects === true,
+    now: Date.now
+  });
+  const hints = { builds: /* @__PURE__ */ new Map(), tests: /* @__PURE__ */ new Map() };
+  const scopes = input.plan.scopes.flatMap((s) => s.targets.map((t) => scopeId(s.distribution, t)));
+  if (options5.hinted !== false)
+    for (const index of await store2.many(scopes, (id) => store2.readIndex(id))) {
+      for (const [key, record3] of index.builds) hints.builds.set(key, record3);
+      for (const [key, record3] of index.tests) hints.tests.set(key, record3);
+    }
+  history.hint(hints.builds.values());
+  const prepared2 = await prepareScopes(input, options5, store2, history);
+  if (!("graphs" in prepared2)) return prepared2;
+  return {
+    say: options5.say,
+    input,
+    driver: options5.driver,
+    store: store2,
+    taskKeys,
+    builder,
+    ...prepared2,
+    history,
+    hints,
+    channelVersion: options5.channelVersion
+  };
+}
+async function prepareScopes(input, options5, store2, history) {
+  const { plan: plan2, distro } = input;
+  const own3 = ownArchitecture();
+  const diagnostics = [];
+  const waiting2 = [];
+  const systems = /* @__PURE__ */ new Map();
+  const request = { ...input, ...options5, store: store2, progress: options5.say };
+  const graphs = [];
+  const lacking2 = /* @__PURE__ */ new Map();
+  const skipped = matcher(distro.tests.skip);
+  for (const scope2 of plan2.scopes) {
+    for (const target2 of scope2.targets) {
+      const id = `${target2.platform}-${target2.architecture}`;
+      const tells = options5.enters === false && Object.hasOwn(input.bases, id);
+      if (target2.architecture !== own3 && !tells) {
+        waiting2.push(
+          `waiting for a machine of ${target2.architecture}: ${scope2.packages.length} packages of ${scope2.distribution} on ${target2.platform}`
+        );
+        continue;
+      }
+      if (options5.signal.aborted) return { diagnostics: [error("stopped", "stopped before anything was built")] };
+      let opened = systems.get(id);
+      if (!opened) {
+        const system = await openSystem(request, target2, tells);
+        if (!system.ok) {
+          diagnostics.push(...system.diagnostics);
+          continue;
+        }
+        opened = system.value;
+        systems.set(id, opened);
+      }
+      const { base } = opened.system;
+      const names5 = input.checkArchive && !tells ? archiveNames(base) : void 0;
+      const check4 = names5 && input.checkArchive?.(scope2, target2, names5);
+      for (const d of check4?.diagnostics ?? []) lacking2.set(d.message, d);
+      graphs.push(
+        makeTaskGraph({
+          ...opened,
+          scope: scope2,
+          target: target2,
+          lacking: check4?.blocked ?? /* @__PURE__ */ new Map(),
+          full: distro.reuse === "full",
+          history: history.get,
+          tested: (p) => !p.blocked && input.tested(p) && !skipped(p.name),
+          documented: (p) => !p.blocked && input.documented?.(scope2, target2, p) === true
+        })
+      );
+    }
+  }
+  return diagnostics.length ? { diagnostics } : { graphs, waiting: waiting2, diagnostics: sorted([...lacking2.values()]) };
+}
+
+// ts-src/engine/system-lock.ts
+var import_node_path84 = require("node:path");
+init_maps();
+init_diagnostics();
+init_files();
+var file2 = (workspace) => (0, import_node_path84.join)(workspace.state, "platforms.json");
+function knownPlatforms(workspace) {
+  const known3 = readJson(file2(workspace)) ?? {};
+  const ids = new Set(
+    Object.entries(workspace.distro.platforms).flatMap(([name6, p]) => p.architectures.map((a) => `${name6}-${a}`))
+  );
+  return Object.fromEntries(
+    Object.entries(known3).flatMap(([id, platform3]) => ids.has(id) && isLocked(platform3) ? [[id, platform3]] : [])
+  );
+}
+function isLocked(value2) {
+  if (typeof value2 !== "object" || value2 === null || !("base" in value2) || !("packages" in value2)) return false;
+  const { base, packages } = value2;
+  return typeof base === "string" && typeof packages === "object" && packages !== null;
+}
+async function platformsOf(workspace, runs) {
+  const platforms = {};
+  for (const graph2 of runs) {
+    const locked3 = platforms[`${graph2.target.platform}-${graph2.target.architecture}`] ??= {
+      base: graph2.base.digest,
+      archive: graph2.base.archive,
+      packages: {}
+    };
+    const sets = await Promise.all(
+      [...new Set(graph2.sets.flatMap((set, n) => set && graph2.records[n] ? [set] : []))].map((set) => set.packages())
+    );
+    for (const p of [...graph2.base.packages, ...sets.flatMap((set) => typeof set === "string" ? [] : set)]) {
+      const at3 = p.indexOf("=");
+      locked3.packages[p.slice(0, at3)] = p.slice(at3 + 1);
+    }
+  }
+  writeWhole(file2(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
+  return platforms;
+}
+function moved2(lock2, platforms) {
+  return Object.entries(platforms).flatMap(([id, now]) => {
+    const then = Object.hasOwn(lock2.platforms, id) ? lock2.platforms[id] : void 0;
+    if (!then) return [];
+    const changes = Object.entries(now.packages).flatMap(
+      ([name6, version3]) => (ownIn(then.packages, name6) ?? version3) === version3 ? [] : [`${name6} ${ownEntry(then.packages, name6)} \u2192 ${version3}`]
+    );
+    if (!changes.length && then.base === now.base) return [];
+    const what = changes.length ? `${changes.slice(0, 8).join(", ")}${changes.length > 8 ? ` and ${changes.length - 8} more` : ""}` : "its base system has another digest";
+    return [
+      warning(
+        "lock-moved",
+        `${id}: the archive has changed since the lockfile was made, so the packages are not the same: ${what}`,
+        { hint: "set `mirror` of the platform to a snapshot of that time, or make a new lockfile" }
+      )
+    ];
+  });
+}
+
+// ts-src/cli/build-end.ts
+async function lockOfRun(planned2, session2, channel2) {
+  const { workspace, plan: plan2, distributions } = planned2;
+  const platforms = await platformsOf(workspace, session2.graphs);
+  return lockText({ plan: plan2, distributions, platforms, versions: await versionsOfRun(planned2, session2, channel2) });
+}
+async function versionsOfRun({ workspace, lock: lock2, plan: plan2 }, { graphs, store: store2 }, channel2) {
+  const versions = versionsOf3(graphs);
+  if (channel2 === void 0) return versions;
+  const environments = environmentsOf(workspace.distro, lock2);
+  return withEnvironments(versions, graphs, environments, plan2.stamp, await openChannel(store2, channel2));
+}
+var tailOf = (t) => t.log && !t.reason.includes(refused3) ? logTail(t.log) : [];
+var madeSome = (results) => !results.length || results.some((t) => t.kind === "build" && isDone(t.state));
+async function endBuild(values, planned2, wanted, { session: session2, published, begun }) {
+  const { workspace, plan: plan2 } = planned2;
+  const { output } = wanted;
+  const { graphs: runs, store: store2 } = session2;
+  const results = resultsOf(runs);
+  if (published.diagnostics.length) showDiagnostics(published.diagnostics);
+  const platforms = await platformsOf(workspace, runs);
+  if (planned2.lock) showDiagnostics(moved2(planned2.lock, platforms));
+  if (workspace.distro.mirror === "state") showDiagnostics(await mirrorSystems(runs));
+  const verdicts = await judgeTests(runs, store2, plan2.stamp);
+  for (const t of results) {
+    const verdict2 = verdicts.get(t.id);
+    if (verdict2) t.reason += `
+${verdict2}`;
+  }
+  const versions = await versionsOfRun(planned2, session2, wanted.publishes ? folderChannel(output) : void 0);
+  showDiagnostics(
+    await writeOutputs({ plan: plan2, distributions: planned2.distributions, platforms, versions, runs, store: store2, output, begun })
+  );
+  await recordRun(session2);
+  const failed5 = results.some((t) => !isDone(t.state)) || published.diagnostics.some(isError) || published.lost.length > 0 || planned2.diagnostics.some(isError);
+  (failed5 ? writeMessage : writeNote)(
+    renderSummary(
+      results.map((t) => t.log ? { ...t, log: (0, import_node_path85.join)(output, t.log) } : t),
+      tailOf,
+      Date.now() - begun
+    )
+  );
+  for (const w of session2.waiting) writeMessage(`${w}
+`);
+  if (planned2.diagnostics.some(isError))
+    writeMessage(
+      `the distro repository has faults (${countFaults(planned2.diagnostics)}), told above: they count as a failed build
+`
+    );
+  if (values.json) writeOutput(`${JSON.stringify({ stamp: plan2.stamp, output, results })}
+`);
+  else if (published.sources.length) {
+    writeNote(`report: ${(0, import_node_path85.join)(output, "report.html")}
+`);
+    if (!madeSome(results)) return exit.failed;
+    writeNote("\nTo install from this repository, put this into /etc/apt/sources.list.d/slipway.sources:\n\n");
+    writeOutput(published.sources.join("\n"));
+    const closed2 = notForAll((0, import_node_path85.join)(output, "apt"));
+    if (closed2)
+      writeMessage(
+        `
+note: apt reads as the user _apt, who may not enter ${closed2}: chmod o+x it, or give --output a folder that all may read
+`
+      );
+  }
+  return failed5 ? exit.failed : exit.ok;
+}
+function notForAll(path2) {
+  const parts2 = path2.split("/");
+  return parts2.map((_, i) => parts2.slice(0, i + 1).join("/") || "/").find((p) => ((0, import_node_fs64.statSync)(p).mode & 1) === 0);
+}
+
+// ts-src/cli/run-options.ts
+var import_node_os11 = require("node:os");
+init_maps();
+init_sizes();
+
+// ts-src/sandbox/docker.ts
+var import_node_crypto10 = require("node:crypto");
+var import_node_fs65 = require("node:fs");
+var import_node_path86 = require("node:path");
+init_digest();
+init_files();
+init_process();
+
+// ts-src/sandbox/disk-limit.ts
+var import_promises7 = require("node:fs/promises");
+
+// ts-src/sandbox/open-files.ts
+var import_promises6 = require("node:fs/promises");
+var isRemoved = (path2) => /^\/build\/.* \(deleted\)$/s.test(path2);
+async function removedFiles(folder2) {
+  const seen = /* @__PURE__ */ new Map();
+  let found2 = false;
+  let hidden = false;
+  let written3 = 0;
+  const name6 = folder2.split("/").slice(-3).join("/");
+  for (const pid of await (0, import_promises6.readdir)("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const mounts = await text4(`/proc/${pid}/mountinfo`);
+    if (mounts !== "" && !hasMounted(mounts, name6)) continue;
+    let counted = false;
+    for (const thread of await listed3(`/proc/${pid}/task`)) {
+      const place3 = `/proc/${pid}/task/${thread}`;
+      if (mounts === "" && !hasMounted(await text4(`${place3}/mountinfo`), name6)) continue;
+      found2 = true;
+      if (!counted) written3 += await writtenBy(pid);
+      counted = true;
+      if (await addOpen(place3, seen)) hidden = true;
+      if (await addMapped(pid, place3, seen)) hidden = true;
+    }
+  }
+  if (!found2) return void 0;
+  return { bytes: [...seen.values()].reduce((a, b) => a + b, 0), files: seen.size, hidden, written: written3 };
+}
+async function writtenBy(pid) {
+  const io = await text4(`/proc/${pid}/io`);
+  const of = (name6) => Number(new RegExp(`^${name6}: (\\d+)$`, "m").exec(io)?.[1] ?? 0);
+  return of("write_bytes") - of("cancelled_write_bytes");
+}
+async function listed3(folder2) {
+  try {
+    return await (0, import_promises6.readdir)(folder2);
+  } catch {
+    return [];
+  }
+}
+async function text4(file3) {
+  try {
+    return await (0, import_promises6.readFile)(file3, "utf8");
+  } catch {
+    return "";
+  }
+}
+var hasMounted = (mounts, name6) => mounts.split("\n").some((m) => m.split(" ")[4] === "/build" && (m.split(" ")[3] ?? "").endsWith(name6));
+async function addOpen(place3, seen) {
+  let underWay = false;
+  for (const fd of await listed3(`${place3}/fd`)) {
+    try {
+      const target2 = await (0, import_promises6.readlink)(`${place3}/fd/${fd}`);
+      if (isRemoved(target2)) await add(`${place3}/fd/${fd}`, seen);
+      if (target2.startsWith("socket:") && /^scm_fds:\s*[1-9]/m.test(await text4(`${place3}/fdinfo/${fd}`)))
+        underWay = true;
+    } catch {
+    }
+  }
+  return underWay;
+}
+async function addMapped(pid, place3, seen) {
+  let unknown2 = false;
+  for (const line2 of (await text4(`${place3}/maps`)).split("\n")) {
+    const [, range = "", path2 = ""] = /^(\S+) \S+ \S+ \S+ \d+ +(\/.*)$/.exec(line2) ?? [];
+    if (!isRemoved(path2)) continue;
+    try {
+      await add(`/proc/${pid}/map_files/${range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")}`, seen);
+    } catch {
+      unknown2 = true;
+    }
+  }
+  return unknown2;
+}
+async function add(link, seen) {
+  const { dev, ino, blocks } = await (0, import_promises6.stat)(link);
+  seen.set(`${dev}:${ino}`, blocks * 512);
+}
+
+// ts-src/sandbox/disk-limit.ts
+var bytesOf2 = (outcome) => Number(/^(\d+)\t/.exec(outcome.stdout)?.[1] ?? 0);
+var pause = 1e3;
+var longest5 = { least: 5e3, times: 50 };
+async function withDiskLimit(entry2, du2, enter2) {
+  const { disk, files = Infinity } = entry2.limits ?? {};
+  const folders2 = entry2.binds.filter((b) => !b.readOnly).map((b) => b.from);
+  const [first3] = folders2;
+  if (disk === void 0 || first3 === void 0) return enter2(entry2);
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  entry2.signal?.addEventListener("abort", stop, { once: true });
+  if (entry2.signal?.aborted) stop();
+  const watch2 = new Watch(folders2, first3, disk, files, du2);
+  await watch2.look();
+  let exceeded = false;
+  const timer = setInterval(() => {
+    void watch2.look().then((over) => {
+      if (!over || controller.signal.aborted) return;
+      exceeded = true;
+      stop();
+    });
+  }, pause);
+  try {
+    const outcome = await enter2({ ...entry2, signal: controller.signal });
+    return exceeded ? { ...outcome, exceeded: "disk" } : outcome;
+  } finally {
+    clearInterval(timer);
+    entry2.signal?.removeEventListener("abort", stop);
+  }
+}
+var Watch = class {
+  constructor(folders2, where, bytes, files, du2) {
+    this.folders = folders2;
+    this.where = where;
+    this.bytes = bytes;
+    this.files = files;
+    this.du = du2;
+  }
+  begun;
+  /** Free space at the last measurement, and its time. */
+  counted;
+  at = Date.now();
+  longest = longest5.least;
+  busy = false;
+  /** Returns whether the limit is exceeded. */
+  async look() {
+    if (this.busy) return false;
+    this.busy = true;
+    try {
+      const now = await this.room();
+      if (!now) return false;
+      this.begun ??= now;
+      this.counted ??= now;
+      const shrank = this.counted.bytes - now.bytes > this.bytes / 8 || this.counted.files - now.files > this.files / 8;
+      if (!shrank && Date.now() - this.at < this.longest) return false;
+      this.at = Date.now();
+      this.counted = now;
+      const over = await this.isOver(this.begun, now);
+      const ended = Date.now();
+      this.longest = Math.max(longest5.least, (ended - this.at) * longest5.times);
+      this.at = ended;
+      return over;
+    } finally {
+      this.busy = false;
+    }
+  }
+  async isOver(begun, now) {
+    const open3 = await removedFiles(this.where) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
+    const lost3 = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
+    const written3 = Math.max(lost3.bytes, open3.written);
+    if (open3.hidden && (written3 > this.bytes || lost3.files > this.files)) return true;
+    const bytes = await this.count(["--block-size=1"]);
+    if ((bytes ?? lost3.bytes) + open3.bytes > this.bytes) return true;
+    return (await this.count(["--inodes"]) ?? lost3.files) + open3.files > this.files;
+  }
+  /** Bytes used. Undefined if something can't be measured: then all space that the file system lost counts. */
+  async count(options5) {
+    const counted = await this.du(["-s", "-x", "-c", ...options5, "--", ...this.folders]);
+    if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return void 0;
+    const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
+    return total === void 0 ? void 0 : Number(total);
+  }
+  async room() {
+    try {
+      const { bavail, bsize, ffree } = await (0, import_promises7.statfs)(this.where);
+      return { bytes: bavail * bsize, files: ffree };
+    } catch {
+      return void 0;
+    }
+  }
+};
+
+// ts-src/sandbox/seccomp.ts
+var [notPermitted, noSuchCall, noSuchFamily] = [1, 38, 97];
+var refusedCalls = {
+  keys: ["add_key", "request_key", "keyctl"],
+  namespaces: ["unshare", "setns", "pivot_root", "chroot", "sethostname", "setdomainname"],
+  mounts: [
+    "mount",
+    "umount2",
+    "open_tree",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "open_by_handle_at",
+    "quotactl",
+    "swapon",
+    "swapoff",
+    "nfsservctl"
+  ],
+  kernel: [
+    "create_module",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "reboot",
+    "syslog",
+    "acct",
+    "iopl",
+    "ioperm",
+    "clock_settime",
+    "lookup_dcookie"
+  ],
+  programs: ["bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register"]
+};
+var namespaceFlags = [131072, 33554432, 67108864, 134217728, 268435456, 536870912, 1073741824];
+var typing = [21522, 21532];
+var inNetwork = [2, 10, 16];
+var alone = [1, 17, 29];
+var highest2 = Math.max(...inNetwork, ...alone);
+var refuse2 = (names5, errnoRet, ...args) => ({
+  names: names5,
+  action: "SCMP_ACT_ERRNO",
+  errnoRet,
+  ...args.length ? { args } : {}
+});
+function seccompProfile(network3) {
+  const allowed = network3 ? inNetwork : [...inNetwork, ...alone];
+  const families = Array.from({ length: highest2 + 1 }, (_, f) => f).filter((f) => !allowed.includes(f));
+  return JSON.stringify({
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [
+      refuse2(Object.values(refusedCalls).flat(), notPermitted),
+      // clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
+      refuse2(["clone3"], noSuchCall),
+      ...namespaceFlags.map(
+        (flag2) => refuse2(["clone"], notPermitted, { index: 0, op: "SCMP_CMP_MASKED_EQ", value: flag2, valueTwo: flag2 })
+      ),
+      // The kernel uses 32 bits of the argument; a filter compares 64.
+      ...typing.map(
+        (request) => refuse2(["ioctl"], notPermitted, { index: 1, op: "SCMP_CMP_MASKED_EQ", value: 4294967295, valueTwo: request })
+      ),
+      ...families.map((f) => refuse2(["socket"], noSuchFamily, { index: 0, op: "SCMP_CMP_EQ", value: f })),
+      refuse2(["socket"], noSuchFamily, { index: 0, op: "SCMP_CMP_GT", value: highest2 })
+    ]
+  });
+}
+
+// ts-src/sandbox/docker.ts
+var marker = ".docker-image";
+var guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
+var asBuilder = 'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
+var capabilities = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "SETGID",
+  "SETUID",
+  "SETPCAP",
+  "NET_BIND_SERVICE",
+  "AUDIT_WRITE",
+  "SETFCAP"
+];
+var docker = (args, options5 = {}) => run("docker", args, options5);
+var imageOf = (folder2) => /^slipway-(?:base|layer):[0-9a-f]{24}(?=\n$)/.exec(readIf((0, import_node_path86.join)(folder2, marker)) ?? "")?.[0];
+var ranOutOfMemory = async (name6) => (await docker(["inspect", "--format", "{{.State.OOMKilled}}", name6])).stdout.trim() === "true";
+var du = (args) => run("du", args);
+async function removeContainers(name6) {
+  const found2 = await docker(["ps", "--all", "--quiet", "--filter", `label=${runLabel(name6)}`]);
+  for (const id of found2.stdout.split("\n").filter(Boolean)) await docker(["rm", "--force", id]);
+}
+var runLabel = (name6) => `slipway.run=${name6}`;
+function createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }) {
+  const command2 = entry2.user === "root" ? entry2.command : ["sh", "-ec", asBuilder, "sh", ...entry2.command];
+  return [
+    "create",
+    "--cap-drop",
+    "ALL",
+    ...capabilities.flatMap((c) => ["--cap-add", c]),
+    "--security-opt",
+    `seccomp=${filter}`,
+    ...entry2.user === "builder" ? ["--security-opt", "no-new-privileges"] : [],
+    "--memory",
+    String(limits2.memory),
+    "--pids-limit",
+    String(limits2.processes),
+    "--shm-size",
+    String(limits2.temporary),
+    "--ulimit",
+    "core=0",
+    ...limits2.disk === void 0 ? [] : ["--ulimit", `fsize=${limits2.disk}`],
+    "--interactive",
+    ...entry2.terminal && process.stdin.isTTY ? ["--tty"] : [],
+    "--name",
+    name6,
+    "--label",
+    runLabel(currentRun() ?? ""),
+    "--hostname",
+    "slipway",
+    "--network",
+    entry2.network === true ? "host" : "none",
+    "--init",
+    ...entry2.binds.flatMap((b) => ["--volume", `${b.from}:${b.to}${b.readOnly ? ":ro" : ""}`]),
+    // tmpfs for all world-writable folders except /build: their content would otherwise use the daemon's disk.
+    ...["/tmp", ...entry2.user === "builder" ? ["/var/tmp", "/run/lock"] : []].flatMap((place3) => [
+      "--tmpfs",
+      `${place3}:exec,mode=1777,nosuid,nodev,size=${limits2.temporary}`
+    ]),
+    ...Object.entries(entry2.env).flatMap(([k, v]) => ["--env", `${k}=${v}`]),
+    image2,
+    ...entry2.terminal ? [] : ["sh", "-c", guarded, "sh"],
+    ...command2
+  ];
+}
+async function copyLayers(layers2, name6, work2) {
+  for (const layer of [...layers2].reverse()) {
+    const archive = (0, import_node_path86.join)(work2, "over.tar");
+    const packed3 = await run("tar", ["-c", "--owner=0", "--group=0", "-f", archive, "-C", layer, "."]);
+    const copied3 = packed3.code === 0 ? await run("sh", ["-c", 'docker cp - "$1:/" < "$2"', "sh", name6, archive]) : packed3;
+    (0, import_node_fs65.rmSync)(archive, { force: true });
+    if (copied3.code !== 0) return copied3;
+  }
+  return void 0;
+}
+var stopped = 137;
+async function start2({ log, signal, terminal }, name6, limits2) {
+  const stop = () => void docker(["kill", name6]);
+  signal?.addEventListener("abort", stop, { once: true });
+  const outcome = await run("setpriv", ["--pdeathsig", "KILL", "docker", "start", "--attach", "--interactive", name6], {
+    ...terminal ? { terminal } : { keepInput: true },
+    ...log ? { log } : {},
+    ...limits2.log === void 0 ? {} : { logLimit: limits2.log },
+    ...signal ? { signal } : {}
+  });
+  signal?.removeEventListener("abort", stop);
+  return signal?.aborted === true && outcome.code === 0 ? { ...outcome, code: stopped } : outcome;
+}
+async function commit(name6, keep2) {
+  makeFolder((0, import_node_path86.join)(keep2, "var/lib/dpkg"));
+  const tag = `slipway-layer:${sha256(`${keep2}${name6}`).slice(0, 24)}`;
+  const committed2 = await docker(["commit", "--change", 'CMD ["sh"]', name6, tag]);
+  if (committed2.code !== 0) return committed2;
+  const status = await docker(["cp", `${name6}:/var/lib/dpkg/status`, (0, import_node_path86.join)(keep2, "var/lib/dpkg/status")]);
+  if (status.code !== 0) return status;
+  (0, import_node_fs65.writeFileSync)((0, import_node_path86.join)(keep2, marker), `${tag}
+`);
+  return void 0;
+}
+async function enter(entry2) {
+  makeFolder(entry2.work);
+  const images = entry2.root.layers.map(imageOf);
+  const at3 = images.findIndex((i) => i !== void 0);
+  const image2 = images[at3];
+  if (image2 === void 0)
+    return {
+      code: 125,
+      signal: null,
+      stdout: "",
+      stderr: "the base image of this root is not there: run with --renew-base"
+    };
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
+  const limits2 = entry2.limits ?? defaultLimits();
+  const filter = (0, import_node_path86.join)(entry2.work, `${name6}.seccomp.json`);
+  (0, import_node_fs65.writeFileSync)(filter, seccompProfile(entry2.network === true));
+  const created = await docker(createArguments(entry2, { name: name6, image: image2, limits: limits2, filter }));
+  (0, import_node_fs65.rmSync)(filter);
+  if (created.code !== 0) return created;
+  try {
+    const notCopied = await copyLayers(entry2.root.layers.slice(0, at3), name6, entry2.work);
+    if (notCopied) return notCopied;
+    const outcome = await start2(entry2, name6, limits2);
+    if (outcome.code !== 0 && await ranOutOfMemory(name6)) return { ...outcome, exceeded: "memory" };
+    const keep2 = outcome.code === 0 ? entry2.root.keep : void 0;
+    return keep2 && await commit(name6, keep2) || outcome;
+  } finally {
+    await docker(["rm", "--force", name6]);
+  }
+}
+var removeOwn = (folder2) => run("rm", ["-rf", "--one-file-system", "--", folder2]);
+var longestRemoval = 6e5;
+async function remove2(folder2) {
+  if (!exists(folder2)) return;
+  if ((await removeOwn(folder2)).code === 0) return;
+  const image2 = (await docker(["images", "--quiet", "slipway-base"])).stdout.split("\n")[0];
+  if (!image2) return;
+  const name6 = `slipway-${process.pid}-${(0, import_node_crypto10.randomBytes)(6).toString("hex")}`;
+  const allowed = ["--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--cap-add", "FOWNER"];
+  const closed2 = ["--security-opt", "no-new-privileges", "--network", "none", "--pids-limit", "100"];
+  const bind = ["--volume", `${folder2}:/removed`];
+  const command2 = ["find", "/removed", "-xdev", "-mindepth", "1", "-delete"];
+  await docker(["run", "--rm", "--name", name6, ...allowed, ...closed2, ...bind, image2, ...command2], {
+    signal: AbortSignal.timeout(longestRemoval)
+  });
+  await docker(["rm", "--force", name6]);
+  await removeOwn(folder2);
+}
+function dockerDriver() {
+  return {
+    name: "docker",
+    enter: (entry2) => withDiskLimit(entry2, du, enter),
+    removeContainers,
+    async unpack(tar, folder2) {
+      const tag = `slipway-base:${(await sha256File(tar)).slice(0, 24)}`;
+      const imported = await docker(["import", tar, tag]);
+      if (imported.code !== 0) return imported;
+      makeFolder(folder2);
+      (0, import_node_fs65.writeFileSync)((0, import_node_path86.join)(folder2, marker), `${tag}
+`);
+      return run("tar", ["-x", "--no-same-owner", "-f", tar, "-C", folder2, "./var/lib/dpkg/status"]);
+    },
+    // The image may have been pruned, or the daemon replaced.
+    async ready(folder2) {
+      const image2 = imageOf(folder2);
+      return image2 !== void 0 && (await docker(["image", "inspect", "--format", "{{.Id}}", image2])).code === 0;
+    },
+    // The size of an image is that of its last layer, on top of the image that it was made from.
+    async size(folder2) {
+      const image2 = imageOf(folder2);
+      const measured = image2 === void 0 ? void 0 : await docker(["history", "--human=false", "--format", "{{.Size}}", image2]);
+      return Number(measured?.stdout.split("\n")[0] ?? 0) + bytesOf2(await du(["-s", "-x", "--block-size=1", "--", folder2]));
+    },
+    remove: remove2,
+    async discard(folder2) {
+      for (const image2 of [folder2, (0, import_node_path86.join)(folder2, "root")].flatMap((f) => imageOf(f) ?? []))
+        await docker(["image", "rm", image2]);
+      await remove2(folder2);
+    }
+  };
+}
+
+// ts-src/sandbox/unshare.ts
+var import_node_fs66 = require("node:fs");
+var import_node_path87 = require("node:path");
+
+// resources/templates/enter.pl
+var enter_default = `# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder \`m\`.
+# It leaves the host's file system, drops privileges, starts the command and reaps orphaned processes.
+# Arguments: USER NETWORK COMMAND...
+use strict;
+use warnings;
+use Config;
+use POSIX ();
+
+my ($user, $network, @command) = @ARGV;
+$0 = 'slipway';
+my $machine = (POSIX::uname())[4];
+my $wide = $Config{ptrsize} == 8;
+my %tables = (
+  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155, umount2 => 166, mount => 165, keyctl => 250 },
+  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41, umount2 => 39, mount => 40, keyctl => 219 },
+  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218, umount2 => 52, mount => 21, keyctl => 311 },
+  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 288 },
+  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203, umount2 => 52, mount => 21, keyctl => 271 },
+  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 280 },
+);
+my $table =
+    $machine =~ /^(x86_64|i.86)$/ ? ($wide ? 'x86_64' : 'i386')
+  : $machine =~ /^(aarch64|arm)/ ? ($wide ? 'generic' : 'arm')
+  : $machine =~ /^riscv64/ ? 'generic'
+  : $machine =~ /^ppc64/ ? 'ppc64'
+  : $machine =~ /^s390x/ ? 's390x'
+  : die "slipway: no system call numbers for $machine\\n";
+my %call = %{ $tables{$table} };
+
+# syscall() needs variables, since it may modify its arguments.
+sub call { my ($number, @values) = @_; return syscall($number, @values); }
+sub must { my ($what, $result) = @_; die "slipway: $what: $!\\n" if $result < 0; }
+
+# Ends together with unshare(1), which ends together with slipway.
+must('prctl', call($call{prctl}, 1, 9, 0, 0, 0));
+# Closes inherited descriptors of slipway's caller: close_range(2), or one by one before Linux 5.9.
+if (call(436, 3, 0x7fffffff, 0) < 0) { POSIX::close($_) for 3 .. 4096; }
+# A new session keyring, since the caller's may contain secrets. Fails harmlessly on kernels without keyrings.
+call($call{keyctl}, 1, 0, 0, 0, 0);
+if (open my $score, '>', '/proc/self/oom_score_adj') { print $score '1000'; close $score; }
+
+my $name = 'slipway';
+must('sethostname', call($call{sethostname}, $name, length $name));
+chdir 'm' or die "slipway: m: $!\\n";
+my $here = '.';
+if (call($call{pivot_root}, $here, $here) == 0) {
+  must('umount', call($call{umount2}, $here, 2));
+} else {
+  # In a chroot the host's root is not a mount point. No process inside may call chroot(2), so there is no way back.
+  chroot $here or die "slipway: chroot: $!\\n";
+}
+chdir '/' or die "slipway: /: $!\\n";
+
+# Kernel interfaces that root could change, or that should not be readable.
+sub mounted {
+  my ($from, $to, $type, $flags) = @_;
+  my $none = 0;
+  return call($call{mount}, $from, $to, $type, $flags, $none);
+}
+my $quiet = 2 | 4 | 8;
+for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
+  must("mount $path", mounted($path, $path, 'none', 0x1000 | 0x4000));
+  must("mount $path", mounted('none', $path, 'none', 0x20 | 0x1000 | 1 | $quiet));
+}
+for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi
+    asound dynamic_debug kallsyms kpagecgroup kpagecount kpageflags vmallocinfo)) {
+  must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', 1 | $quiet) : mounted('/dev/null', $path, 'none', 0x1000));
+}
+
+# System calls that no build needs: keys, namespaces, mounts, modules, BPF, the kernel's log; sockets to the hypervisor
+# and other rare families; typing into a terminal.
+my %numbers = (
+  x86_64 => {
+    arch => 0xc000003e, clone => 56, clone3 => 435, socket => 41, ioctl => 16,
+    deny => [ 103, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246,
+      248, 249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
+  },
+  generic => {
+    arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, socket => 198, ioctl => 29,
+    deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 217, 218, 219, 224, 225, 241,
+      265, 268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
+  },
+);
+if (my $filter = $numbers{$table}) {
+  my $refuse = sub { 0x00050000 | $_[0] };
+  my $allow = 0x7fff0000;
+  my @program;
+  my $add = sub { push @program, pack('SCCL', @_); };
+  my ($load, $equal, $above, $some, $return) = (0x20, 0x15, 0x35, 0x45, 0x06);
+  $add->($load, 0, 0, 4);
+  $add->($equal, 1, 0, $filter->{arch});
+  $add->($return, 0, 0, $refuse->(38));
+  $add->($load, 0, 0, 0);
+  $add->($above, 0, 1, 0x40000000);
+  $add->($return, 0, 0, $refuse->(38));
+  for my $number (@{ $filter->{deny} }) {
+    $add->($equal, 0, 1, $number);
+    $add->($return, 0, 0, $refuse->(1));
+  }
+  # clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
+  $add->($equal, 0, 1, $filter->{clone3});
+  $add->($return, 0, 0, $refuse->(38));
+  $add->($equal, 0, 4, $filter->{clone});
+  $add->($load, 0, 0, 16);
+  $add->($some, 0, 1, 0x7e020000);
+  $add->($return, 0, 0, $refuse->(1));
+  $add->($return, 0, 0, $allow);
+  $add->($equal, 0, 5, $filter->{ioctl});
+  $add->($load, 0, 0, 24);
+  $add->($equal, 1, 0, 0x5412);
+  $add->($equal, 0, 1, 0x541c);
+  $add->($return, 0, 0, $refuse->(1));
+  $add->($return, 0, 0, $allow);
+  # With the host's network, abstract names of local sockets are the host's.
+  my @families = ($network eq 'on' ? () : (1, 17, 29), 2, 10, 16);
+  $add->($equal, 0, 2 + @families, $filter->{socket});
+  $add->($load, 0, 0, 16);
+  $add->($equal, $#families - $_ + 1, 0, $families[$_]) for 0 .. $#families;
+  $add->($return, 0, 0, $refuse->(97));
+  $add->($return, 0, 0, $allow);
+  my $code = join '', @program;
+  my $prog = pack 'Sx6P', scalar @program, $code;
+  must('seccomp', call($call{prctl}, 22, 2, $prog, 0, 0));
+}
+
+# Capabilities for installing packages: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
+# net_bind_service, audit_write, setfcap. Excludes mknod, sys_chroot, sys_admin, sys_ptrace and others that lead out.
+my %kept = map { $_ => 1 } 0, 1, 3, 4, 5, 6, 7, 8, 10, 29, 31;
+for my $capability (0 .. 63) {
+  next if $kept{$capability};
+  last if call($call{prctl}, 24, $capability, 0, 0, 0) < 0;
+}
+my $low = 0;
+$low |= 1 << $_ for keys %kept;
+my $header = pack 'LL', 0x20080522, 0;
+my $sets = pack 'LLLLLL', $low, $low, 0, 0, 0, 0;
+must('capset', call($call{capset}, $header, $sets));
+
+my $child = fork // die "slipway: fork: $!\\n";
+if (!$child) {
+  unshift @command, qw(setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all)
+    if $user eq 'builder';
+  { no warnings 'exec'; exec @command; }
+  print STDERR "slipway: $command[0]: $!\\n";
+  POSIX::_exit(127);
+}
+while ((my $ended = wait) != -1) {
+  next if $ended != $child;
+  POSIX::_exit($? & 127 ? 128 + ($? & 127) : $? >> 8);
+}
+POSIX::_exit(125);
+`;
+
+// resources/templates/enter.sh
+var enter_default2 = '# Puts a root together from overlay layers inside namespaces that unshare(1) made, and hands over to enter.pl.\n# Everything is mounted in a private mount namespace: it is gone with the last process.\n# Arguments: INIT FOLDER LOWER UPPER NETWORK USER BINDS COMMAND...\n#   INIT    text of enter.pl\n#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)\n#   LOWER   names of the links, topmost first, joined by colons\n#   UPPER   `tmpfs`, or a folder\'s name under FOLDER that keeps what is written\n#   NETWORK `on`, `off`, or `loopback`: only connections between processes of the root\n#   USER    `root`, or `builder`: no privileges, and no way to gain any\n#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written\n# Environment: ENTER_OVERLAY  further options of the overlay\n#   ENTER_SIZE       bytes that each file system in memory may hold\n#   ENTER_GROUPS     control groups to join, joined by colons\n#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it\n#   ENTER_FILE       blocks of 512 bytes that one file may have\n#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace\nset -eu\ninit=$1 folder=$2 lower=$3 upper=$4 network=$5 user=$6 binds=$7\nshift 7\ncd "$folder"\nIFS=:\nfor group in ${ENTER_GROUPS:-}; do echo 0 > "$group/cgroup.procs"; done\nunset IFS\nulimit -c 0\nif [ -n "${ENTER_DATA:-}" ]; then ulimit -d "$ENTER_DATA"; fi\nif [ -n "${ENTER_FILE:-}" ]; then ulimit -f "$ENTER_FILE"; fi\nmkdir -p m\nif [ "$upper" = tmpfs ]; then\n  mkdir -p t\n  mount -t tmpfs -o "mode=0755,nosuid,nodev,size=$ENTER_SIZE" tmpfs t\n  upper=t/u\n  mkdir t/u t/w\n  work=t/w\nelse\n  work=$upper.work\n  mkdir -p "$upper" "$work"\nfi\nmount -t overlay overlay -o "nosuid,nodev,lowerdir=$lower,upperdir=$upper,workdir=$work${ENTER_OVERLAY:-}" m\n# Layers may contain symlinks, which lead to files of the host while this script runs.\ntop=$(cd m && pwd -P)\ninside() {\n  if [ "$(readlink -m "m$1")" != "$top$1" ]; then\n    echo "slipway: $1 of the root is a link, or below one" >&2\n    exit 125\n  fi\n}\nfor path in /proc /dev /tmp; do inside "$path"; done\nmount -t proc -o nosuid,nodev,noexec proc m/proc\n# Uses the root\'s own /proc: in a container, the outer one is read-only.\nif [ -n "${ENTER_PROCESSES:-}" ]; then echo "$ENTER_PROCESSES" > m/proc/sys/kernel/pid_max; fi\nmount -t tmpfs -o mode=0755,nosuid,size=64k tmpfs m/dev\nfor device in null zero full random urandom; do\n  : > "m/dev/$device"\n  mount --bind "/dev/$device" "m/dev/$device"\n  # Devices of the host, read-only so that their owner can\'t change permissions. Writing to a device still works.\n  if [ -O "/dev/$device" ]; then mount -o remount,bind,ro,nosuid,noexec "m/dev/$device"; fi\ndone\nmkdir m/dev/shm m/dev/pts\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/dev/shm\nmount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts m/dev/pts\nln -s pts/ptmx m/dev/ptmx\nln -s /proc/self/fd m/dev/fd\nln -s /proc/self/fd/0 m/dev/stdin\nln -s /proc/self/fd/1 m/dev/stdout\nln -s /proc/self/fd/2 m/dev/stderr\nmount -t tmpfs -o "mode=1777,nosuid,nodev,size=$ENTER_SIZE" tmpfs m/tmp\nwhile [ "$binds" -gt 0 ]; do\n  source=$1 target=$2\n  shift 2\n  binds=$((binds - 1))\n  option=\n  case $target in ro:*) target=${target#ro:} option=ro ;; esac\n  inside "$target"\n  if [ -d "$source" ]; then mkdir -p "m$target"; elif [ ! -e "m$target" ]; then mkdir -p "m${target%/*}"; : > "m$target"; fi\n  mount --bind "$source" "m$target"\n  mount -o "remount,bind,${option:+ro,}nosuid,nodev" "m$target"\ndone\nif [ "$network" = loopback ]; then ip link set lo up; fi\nif [ "$network" = on ]; then\n  inside /etc\n  rm -f m/etc/resolv.conf\n  for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt; do\n    if [ -s "$file" ]; then\n      inside "$file"\n      mkdir -p "m${file%/*}"\n      cat "$file" > "m$file"\n    fi\n  done\nfi\nif [ "$user" != root ]; then chown -R 2000:2000 m/build; fi\nunset ENTER_OVERLAY ENTER_SIZE ENTER_GROUPS ENTER_DATA ENTER_FILE ENTER_PROCESSES\nexec perl -e "$init" -- "$user" "$network" "$@"\n';
+
+// ts-src/sandbox/unshare.ts
+init_files();
+init_process();
+var readScript = `set -eu
+cd "$1"
+lower=$2 options=$3
+shift 3
+mkdir -p m
+mount -t overlay overlay -o "ro,nosuid,nodev,lowerdir=$lower$options" m
+exec "$@"`;
+function readRoot(reading, plain5, propagation, inside) {
+  const { work: work2, command: command2, env: env2, log, signal, onOutput } = reading;
+  makeFolder(work2);
+  const layers2 = linkLayers(reading.layers, work2);
+  return inside(
+    ["--mount", "--propagation", propagation],
+    ["sh", "-c", readScript, "read", work2, layers2, plain5 ? ",userxattr" : "", ...command2],
+    { ...env2 ? { env: env2 } : {}, ...log === void 0 ? {} : { log }, ...onOutput ? { onOutput } : {}, signal }
+  );
+}
+function linkLayers(layers2, work2) {
+  return layers2.map((layer, i) => {
+    (0, import_node_fs66.symlinkSync)(layer, (0, import_node_path87.join)(work2, `l${i}`));
+    return `l${i}`;
+  }).join(":");
+}
+function linkUpper(keep2, work2) {
+  if (!keep2) return "tmpfs";
+  makeFolder(keep2);
+  makeFolder(`${keep2}.work`);
+  (0, import_node_fs66.symlinkSync)(keep2, (0, import_node_path87.join)(work2, "k"));
+  (0, import_node_fs66.symlinkSync)(`${keep2}.work`, (0, import_node_path87.join)(work2, "k.work"));
+  return "k";
+}
+var enterEnvironment2 = (entry2, limits2, group, plain5) => ({
+  ...entry2.env,
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  ENTER_SIZE: String(limits2.temporary),
+  ...limits2.disk === void 0 ? {} : { ENTER_FILE: String(Math.ceil(limits2.disk / 512)) },
+  ...plain5 ? { ENTER_OVERLAY: ",userxattr" } : {},
+  ...group ? { ENTER_GROUPS: group.folders.join(":") } : { ENTER_DATA: String(Math.floor(limits2.memory / 1024)) },
+  ...countsProcesses() ? { ENTER_PROCESSES: String(limits2.processes) } : {}
+});
+async function enterRoot(entry2, plain5, propagation, inside) {
+  makeFolder(entry2.work);
+  const layers2 = linkLayers(entry2.root.layers, entry2.work);
+  const upper = linkUpper(entry2.root.keep, entry2.work);
+  const binds = entry2.binds.flatMap((b) => [b.from, `${b.readOnly ? "ro:" : ""}${b.to}`]);
+  const offline = entry2.network === true ? [] : ["--net"];
+  const limits2 = entry2.limits ?? defaultLimits();
+  const group = openGroup(limits2);
+  const { log, signal } = entry2;
+  const outcome = await inside(
+    ["--mount", "--propagation", propagation, "--pid", "--ipc", "--uts", ...offline],
+    [
+      "sh",
+      "-c",
+      enter_default2,
+      "enter",
+      enter_default,
+      entry2.work,
+      layers2,
+      upper,
+      entry2.network === true ? "on" : entry2.network || "off",
+      entry2.user,
+      String(entry2.binds.length),
+      ...binds,
+      ...entry2.command
+    ],
+    {
+      env: enterEnvironment2(entry2, limits2, group, plain5),
+      signal,
+      terminal: entry2.terminal === true,
+      ...log ? { log } : {},
+      ...limits2.log === void 0 ? {} : { logLimit: limits2.log }
+    }
+  );
+  const exceeded = group?.close();
+  return exceeded ? { ...outcome, exceeded } : outcome;
+}
+function unshareDriver() {
+  const plain5 = process.getuid?.() !== 0;
+  const user2 = plain5 ? ["--user", "--map-auto", "--map-root-user"] : [];
+  const inside = (namespaces, command2, options5) => run(
+    "setpriv",
+    ["--pdeathsig", "KILL", "unshare", ...user2, ...namespaces, "--fork", "--kill-child=KILL", ...command2],
+    // A new session detaches from this terminal, unless the user asked for it.
+    { ...options5, detached: options5?.terminal !== true }
+  );
+  let known3;
+  const isPrivate = () => known3 ??= run("unshare", [...user2, "--mount", "--propagation", "private", "true"]).then((o) => o.code === 0);
+  const propagation = async () => await isPrivate() ? "private" : "unchanged";
+  const unmount = async (folder2) => {
+    const own3 = mountsBelow(folder2);
+    if (own3.length && !await isPrivate()) await run("umount", ["--lazy", ...own3.reverse()]);
+  };
+  const du2 = (args) => inside([], ["du", ...args], {});
+  const enter2 = async (entry2) => {
+    const outcome = await enterRoot(entry2, plain5, await propagation(), inside);
+    await unmount(entry2.work);
+    return outcome;
+  };
+  const remove3 = async (folder2) => {
+    if (!exists(folder2)) return;
+    await unmount(folder2);
+    await inside([], ["rm", "-rf", "--one-file-system", "--", folder2], {});
+  };
+  return {
+    name: "unshare",
+    enter: (entry2) => withDiskLimit(entry2, du2, enter2),
+    async read(reading) {
+      const outcome = await readRoot(reading, plain5, await propagation(), inside);
+      await unmount(reading.work);
+      return outcome;
+    },
+    unpack: (tar, folder2) => {
+      makeFolder(folder2);
+      return inside([], ["tar", "-x", "--numeric-owner", "--exclude", "./dev/*", "-f", tar, "-C", folder2], {});
+    },
+    ready: (folder2) => Promise.resolve(exists(folder2)),
+    size: async (folder2) => bytesOf2(await du2(["-s", "-x", "--block-size=1", "--", folder2])),
+    remove: remove3,
+    discard: remove3
+  };
+}
+function mountsBelow(folder2) {
+  return (readIf("/proc/self/mounts") ?? "").split("\n").map((l) => (l.split(" ")[1] ?? "").replace(/\\([0-7]{3})/g, (_, o) => String.fromCharCode(parseInt(o, 8)))).filter((m) => m.startsWith(`${folder2}/`));
+}
+
+// ts-src/cli/run-options.ts
+var runOptions = {
+  jobs: {
+    type: "string",
+    short: "j",
+    value: "N",
+    help: "parallel compilers for each package (default: number of cores, fewer if there is less than 1.5 GiB of memory for each)"
+  },
+  timeout: {
+    type: "string",
+    value: "TIME",
+    help: "time limit for the build of a package, and for its tests: 90s, 30m, 3h; a number alone is minutes (default: 3h)"
+  },
+  limits: {
+    type: "string",
+    value: "KEY=VALUE,...",
+    help: "limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence"
+  },
+  driver: driverOption
+};
+function count2(v, fallback) {
+  if (v === void 0) return fallback;
+  return /^[1-9]\d{0,3}$/.test(v) ? Number(v) : void 0;
+}
+var units2 = { s: 1 / 60, m: 1, h: 60 };
+function timeOf(v) {
+  const m = /^([1-9]\d{0,5})([smh]?)$/.exec(v);
+  const minutes2 = m ? Number(m[1]) * ownEntry(units2, m[2] || "m") : 0;
+  return minutes2 > 0 && minutes2 <= 24 * 24 * 60 ? minutes2 : void 0;
+}
+var limitKeys = ["memory", "processes", "temporary", "disk", "log"];
+function writtenLimits(text8) {
+  const found2 = {};
+  for (const part of text8 === void 0 ? [] : text8.split(",")) {
+    const [key, value2 = "", ...more] = part.split("=");
+    const name6 = limitKeys.find((k) => k === key);
+    const processes = /^[1-9]\d{1,6}$/.test(value2) ? Number(value2) : void 0;
+    const amount = name6 === "processes" ? processes : sizeOf(value2);
+    if (!name6 || !amount || more.length || found2[name6] !== void 0) return void 0;
+    found2[name6] = amount;
+  }
+  return found2;
+}
+function limitsOf(verb, values) {
+  const cores = (0, import_node_os11.availableParallelism)();
+  const workers = count2(values.workers, Math.min(cores, 8));
+  const jobs2 = count2(
+    values.jobs,
+    Math.max(1, Math.min(cores, Math.floor((0, import_node_os11.freemem)() / (1.5 * 2 ** 30 * (workers ?? 1))) || 1))
+  );
+  const minutes2 = timeOf(values.timeout ?? "180");
+  const task = writtenLimits(values.limits);
+  if (!task) {
+    const forms2 = `${limitKeys.join(", ")} with sizes, such as memory=8G,disk=50G`;
+    writeMessage(`slipway ${verb}: --limits '${values.limits}' is wrong: it takes ${forms2}
+`);
+    return void 0;
+  }
+  if (workers && jobs2 && minutes2) return { workers, jobs: jobs2, minutes: minutes2, task };
+  let wrong = `--timeout '${values.timeout}' is not a time such as 90s, 30m or 3h`;
+  if (!workers) wrong = `--workers '${values.workers}' is not a whole number of at least 1`;
+  else if (!jobs2) wrong = `--jobs '${values.jobs}' is not a whole number of at least 1`;
+  writeMessage(`slipway ${verb}: ${wrong}
+`);
+  return void 0;
+}
+var driverOf = (values) => values.driver === "docker" ? dockerDriver() : unshareDriver();
+
+// ts-src/cli/build-options.ts
+var buildOptions2 = {
+  ...distroOptions,
+  ...selectionOptions,
+  ...runOptions,
+  output: {
+    type: "string",
+    short: "o",
+    value: "DIR",
+    help: "folder for repository, logs and report (default: out beside the distro file)"
+  },
+  workers: {
+    type: "string",
+    short: "w",
+    value: "N",
+    help: "packages in parallel (default: number of cores, at most 8)"
+  },
+  rebuild: {
+    type: "string",
+    multiple: true,
+    value: "GLOB",
+    help: "build and test these packages again even if the store has them (repeatable)"
+  },
+  retest: { type: "boolean", help: "run failed tests again even if nothing changed" },
+  retries: {
+    type: "string",
+    value: "N",
+    help: "run failing tests up to N times more; tests that pass then are flaky (default: `tests.retries` of distro.yaml)"
+  },
+  untrusted: {
+    type: "string",
+    value: "NAME",
+    help: "write the results to a namespace of the store that no trusted run reads, and publish nothing"
+  },
+  "incremental-objects": {
+    type: "boolean",
+    help: "keep object files, and compile only what an edit of a package affects; for edits in a loop on one machine"
+  },
+  "renew-base": { type: "boolean", help: "make the base systems of the platforms again" },
+  "dry-run": {
+    type: "boolean",
+    short: "n",
+    help: "show which tasks are cached, which must run, and which depend on the results of others; run none"
+  },
+  "fail-fast": { type: "boolean", help: "stop at the first failure" },
+  verbose: { type: "boolean", short: "v", help: "also list what is cached" },
+  json: { type: "boolean", help: "print the results as JSON" }
+};
+
+// ts-src/cli/pin-sources.ts
+init_lists();
+init_diagnostics();
+init_process();
+async function pinSources(workspace, plan2) {
+  const unpinned = plan2.scopes.flatMap((s) => s.packages).filter((p) => !p.source.tree && !p.blocked);
+  const byUrl = /* @__PURE__ */ new Map();
+  for (const { source: source3 } of unpinned) {
+    const ofUrl = byUrl.get(source3.url) ?? /* @__PURE__ */ new Map();
+    byUrl.set(source3.url, ofUrl.set(placeOf(source3), source3));
+  }
+  const diagnostics = [];
+  const pinned = /* @__PURE__ */ new Map();
+  await parallel([...byUrl.values()], 8, async (sources) => {
+    const all = [...sources.values()];
+    if (first(all).ref === void 0) {
+      const trees = await pinFolder(all, workspace.state);
+      if (trees.ok) for (const source3 of trees.value) pinned.set(`${source3.url} ${placeOf(source3)}`, source3);
+      else diagnostics.push(...trees.diagnostics);
+      return;
+    }
+    for (const pin of await pinReleased(workspace, all, "all", reporter)) {
+      if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
+      else diagnostics.push(...pin.diagnostics);
+    }
+  });
+  for (const p of unpinned) {
+    const source3 = pinned.get(`${p.source.url} ${placeOf(p.source)}`);
+    if (source3) p.source = source3;
+    else p.blocked = "its sources can't be had";
+  }
+  return sorted(diagnostics);
+}
+var placeOf = (source3) => source3.ref ?? source3.path;
+
+// ts-src/cli/planned-names.ts
+init_diagnostics();
+init_names();
+var isPartial = (planned2) => planned2.plan.scopes.some(
+  (s) => s.packages.length < (planned2.distributions.find((d) => d.name === s.distribution)?.packages.size ?? 0)
+);
+function namesByDebian(planned2) {
+  const known3 = /* @__PURE__ */ new Map();
+  return ({ distribution: distribution4 }, debian2) => {
+    let names5 = known3.get(distribution4);
+    if (!names5) {
+      const debianOf = debianNames(planned2.workspace.distro, distribution4);
+      const packages = planned2.distributions.find((d) => d.name === distribution4)?.packages.keys() ?? [];
+      known3.set(distribution4, names5 = new Map([...packages].map((name6) => [debianOf(name6), name6])));
+    }
+    return names5.get(debian2);
+  };
+}
+function unmatched(patterns2, plan2) {
+  const names5 = [...new Set(plan2.scopes.flatMap((s) => s.packages.map((p) => p.name)))];
+  return patterns2.flatMap((pattern) => {
+    if (names5.some(matcher([pattern]))) return [];
+    const near = nearest(pattern, names5);
+    const hint = near === void 0 ? void 0 : `did you mean '${near}'?`;
+    return [warning("selection", `--rebuild: '${pattern}' matches no package of this build`, { hint })];
+  });
+}
+
+// ts-src/cli/archive-check.ts
+var import_node_path88 = require("node:path");
+init_diagnostics();
+init_files();
+
+// ts-src/plan/archive.ts
+init_diagnostics();
+function missingPackages(scope2, resolver, names5) {
+  const found2 = /* @__PURE__ */ new Map();
+  let near;
+  const look2 = (p, list8, tests) => {
+    for (const written3 of list8) {
+      const name6 = written3.replace(/[=:/<>( ].*$/s, "");
+      if (names5.has(name6)) continue;
+      let missing = found2.get(name6);
+      if (!missing) {
+        near ??= new NearNames(names5);
+        missing = {
+          name: name6,
+          ...originOf(p, name6, resolver),
+          neededBy: [],
+          testedBy: [],
+          near: likelyName(name6, near, names5)
+        };
+        found2.set(name6, missing);
+      }
+      const users2 = tests ? missing.testedBy : missing.neededBy;
+      if (users2.at(-1) !== p.name) users2.push(p.name);
+    }
+  };
+  for (const p of scope2.packages) {
+    look2(p, p.systemBuild, false);
+    look2(p, p.systemRun, false);
+    look2(p, p.systemTest, true);
+    look2(p, p.systemDocs ?? [], true);
+  }
+  return [...found2.values()].sort((a, b) => compare(a.name, b.name));
+}
+function originOf(p, name6, resolver) {
+  const number7 = resolver.evaluated.number.get(p.name);
+  for (const need of number7 === void 0 ? [] : resolver.evaluated.needs(number7)) {
+    const r = resolver.resolve(need);
+    if (r.from !== "system" || r.key === void 0 || !r.packages.includes(name6)) continue;
+    const rule = resolver.rosdepRule(r.key);
+    return { key: r.key, file: rule.kind === "packages" ? rule.file : void 0 };
+  }
+  return { key: void 0, file: void 0 };
+}
+function likelyName(name6, near, names5) {
+  const [typo] = near.of(name6, 1, 1);
+  if (typo !== void 0) return typo;
+  const bare = name6.replace(/^(?:python3?|lib)-?/, "");
+  const other = [bare, `python3-${bare}`, `lib${bare}`].find((n) => n !== name6 && n.length > 2 && names5.has(n));
+  if (other !== void 0) return other;
+  const [similar] = near.of(name6, 1);
+  if (similar !== void 0) return similar;
+  const parts2 = name6.split("-");
+  for (let n = parts2.length - 1; n > 1; n--) {
+    const start3 = parts2.slice(0, n).join("-");
+    if (names5.has(start3)) return start3;
+  }
+  return void 0;
+}
+
+// ts-src/cli/archive-check.ts
+var archiveCheck = (planned2) => (scope2, target2, names5) => {
+  const blocked = /* @__PURE__ */ new Map();
+  const resolver = planned2.resolvers[planned2.plan.scopes.indexOf(scope2)];
+  const missing = resolver ? missingPackages(scope2, resolver, names5) : [];
+  for (const m of missing)
+    for (const p of m.neededBy)
+      if (!blocked.has(p)) blocked.set(p, `'${m.name}' is not in the archive of ${target2.os} ${target2.release}`);
+  return { blocked, diagnostics: missing.map((m) => missingFault(m, scope2, target2, planned2.workspace)) };
+};
+function missingFault(m, scope2, target2, workspace) {
+  const users2 = m.neededBy.length ? `needed by ${someOf(m.neededBy, 5)}` : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
+  const from = m.key === void 0 ? "which distro.yaml gives" : `which the rosdep key '${m.key}' gives`;
+  const text8 = m.file === void 0 || m.key === void 0 ? void 0 : readIf((0, import_node_path88.resolve)(workspace.root, m.file));
+  const line2 = text8 === void 0 || m.key === void 0 ? void 0 : lineOfKey(text8, m.key);
+  return (m.neededBy.length ? error : warning)(
+    "system-missing",
+    `the archive of ${target2.os} ${target2.release} (${target2.architecture}) has no package '${m.name}', ${from}: ${users2} (${scope2.distribution})`,
+    {
+      file: m.file ?? workspace.file,
+      line: line2,
+      hint: `${m.near === void 0 ? "" : `did you mean '${m.near}'? `}mend the rule, put one for ${target2.os} ${target2.release} into a rosdep file before it, or name the packages in package_settings`
+    }
+  );
+}
+function checkArchives(planned2) {
+  const check4 = archiveCheck(planned2);
+  const { distro, root, state } = planned2.workspace;
+  const diagnostics = /* @__PURE__ */ new Map();
+  for (const scope2 of planned2.plan.scopes) {
+    const architectures2 = new Map(scope2.targets.map((t) => [t.architecture, t]));
+    for (const target2 of architectures2.values()) {
+      const platform3 = distro.platforms[target2.platform];
+      const base = platform3 && baseAtHand(state, root, { ...target2, name: target2.platform, platform: platform3 });
+      const names5 = base && archiveNames(base);
+      for (const d of names5 ? check4(scope2, target2, names5).diagnostics : []) diagnostics.set(d.message, d);
+    }
+  }
+  return [...diagnostics.values()];
+}
+
+// ts-src/cli/run-input.ts
+var runInputOf = (planned2) => ({
+  plan: planned2.plan,
+  distro: planned2.workspace.distro,
+  distroRoot: planned2.workspace.root,
+  state: planned2.workspace.state,
+  distributions: planned2.distributions,
+  lock: planned2.lock,
+  bases: {},
+  checkArchive: archiveCheck(planned2),
+  untrusted: void 0,
+  tested: () => false
+});
+
+// ts-src/engine/scheduler.ts
+init_lists();
+init_urls();
+init_faults();
+
+// ts-src/engine/readiness.ts
+function packageReadiness(closures, isTask) {
+  const { build: build4, test: test3, docs: docs2, runtimeDependencies: runs, runtimeCycles: together2 } = closures;
+  const count3 = build4.length;
+  const setOf = Numbers.filled(count3, -1);
+  const sets = [];
+  for (let n = 0; n < count3; n++) {
+    if (setOf.get(n) >= 0) continue;
+    const members2 = together2.get(n) ?? [n];
+    for (const m of members2) setOf.set(m, 3 * count3 + sets.length);
+    sets.push(members2);
+  }
+  const usable3 = (packages) => packages.map((d) => setOf.get(d));
+  return readiness([
+    ...build4.map(usable3),
+    ...build4.map(
+      (built, n) => isTask(count3 + n) ? [setOf.get(n), ...usable3(built), ...usable3(needsOf2(test3, n))] : []
+    ),
+    ...documentationNeeds(closures).map(
+      (needs, n) => isTask(2 * count3 + n) ? [
+        ...usable3([n, ...build4[n] ?? [], ...docs2[n] ?? []]),
+        ...needs.map((d) => 2 * count3 + d).filter((task) => isTask(task))
+      ] : []
+    ),
+    ...sets.map(
+      (members2, i) => members2.flatMap((m) => [m, ...usable3(needsOf2(runs, m)).filter((s) => s !== 3 * count3 + i)])
+    )
+  ]);
+}
+var readiness = (needs) => ({
+  pending: Numbers.of(needs, (n) => n.length),
+  dependents: inverse(needs)
+});
+
+// ts-src/engine/task-records.ts
+function takeRecord(graph2, task, taken3, cached3) {
+  if (taken3.kind === "build") setBuildRecord(graph2, task, taken3.record);
+  else if (taken3.kind === "test") graph2.tests[task - graph2.count] = taken3.record;
+  else graph2.docs[task % graph2.count] = taken3.record;
+  const t = graph2.results[task];
+  if (t && taken3.kind === "test") return takeTests(t, taken3.record, cached3);
+  if (t && taken3.kind === "docs") return takeDocs(t, taken3.record, cached3);
+  return usable2(t, cached3);
+}
+var usable2 = (t, cached3) => cached3 ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
+function setBuildRecord(graph2, n, record3) {
+  graph2.records[n] = record3;
+  Object.assign(graph2.results[n] ?? {}, { version: record3.version, debs: record3.debs });
+}
+function takeTests(t, record3, cached3) {
+  t.tests = {
+    tests: record3.tests,
+    failures: record3.failures,
+    skipped: record3.skipped,
+    flaky: record3.flaky.length,
+    ...record3.junit ? { junit: record3.junit.sha256 } : {}
+  };
+  if (record3.outcome === "failed") return { state: "failed", reason: `${earlier(cached3)}${failedTests(record3)}` };
+  const state = cached3 ? "cached" : "passed";
+  if (record3.outcome === "none") return { state, reason: "it has no tests" };
+  const flaky = record3.flaky.map((f) => `${f.suite}.${f.name}`).join(", ");
+  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || "unchanged" };
+}
+function saidBy(message) {
+  const [first3 = ""] = message.trim().split("\n");
+  const raised = first3 === "collection failure" ? [...message.matchAll(/^E +(\S.*)$/gm)].at(-1)?.[1] : void 0;
+  return raised ?? first3;
+}
+function failedTests({ failures, tests, failed: failed5 }) {
+  const [first3] = failed5;
+  if (!first3) return `${failures} of ${tests} tests failed`;
+  const name6 = first3.suite === first3.name ? first3.name : `${first3.suite}.${first3.name}`;
+  const said = saidBy(first3.message);
+  const why = said === "" || said === unsaid ? "" : ` (${said})`;
+  const hint = /No module named/.test(said) ? "\nthe package that has it must be a <test_depend> in package.xml" : "";
+  return `${failures} of ${tests} tests failed: ${name6}${why}${failures > 1 ? ` and ${failures - 1} more` : ""}${hint}`;
+}
+function takeDocs(t, record3, cached3) {
+  t.docs = { ...record3.coverage, warnings: record3.warnings };
+  const [first3] = record3.faults;
+  if (first3 !== void 0) {
+    const more = record3.faults.length > 1 ? `, and ${record3.faults.length - 1} more` : "";
+    return { state: "failed", reason: `${earlier(cached3)}${first3}${more}` };
+  }
+  return usable2(t, cached3);
+}
+var earlier = (cached3) => cached3 ? "cached: " : "";
+
+// ts-src/engine/task-runner.ts
+var import_node_fs67 = require("node:fs");
+var import_node_path90 = require("node:path");
+
+// ts-src/engine/docs/stored-record.ts
+init_stored();
+async function readDocRecord(store2, key) {
+  const record3 = await store2.readJson(docsRecordName(key));
+  if (!isDocRecord(record3) || record3.key !== key) return void 0;
+  return store2.holds(filesOfDocs(record3)) ? record3 : void 0;
+}
+
+// ts-src/engine/store-repair.ts
+var import_node_path89 = require("node:path");
+var StoreRepair = class {
+  constructor(options5) {
+    this.options = options5;
+  }
+  restoring = /* @__PURE__ */ new Map();
+  async run(graph2, work2) {
+    const { options: options5 } = this;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const folder2 = newScratch(options5.state);
+      let outcome;
+      try {
+        outcome = await work2(folder2);
+      } finally {
+        await options5.driver.remove(folder2);
+      }
+      if (outcome.state !== "lost") return outcome;
+      for (const d of outcome.packages) {
+        const fault4 = await this.restore(graph2, d);
+        if (fault4 !== void 0) return failed(fault4);
+      }
+    }
+    return failed("the store keeps losing what it needs: is its disk sound?");
+  }
+  /** Builds a package and stores its record. */
+  async build(graph2, request) {
+    const outcome = await this.run(graph2, (work2) => this.options.builder.build({ ...request, work: work2 }));
+    if (outcome.state === "made") await this.options.store.putRecord(outcome.value);
+    return outcome;
+  }
+  /** Rebuilds a package whose files the store has lost, once for all dependents. */
+  restore(graph2, d) {
+    const record3 = recordOf2(graph2, d);
+    let under = this.restoring.get(record3);
+    if (!under) this.restoring.set(record3, under = this.restoreNow(graph2, d));
+    return under;
+  }
+  async restoreNow(graph2, d) {
+    const { options: options5 } = this;
+    const p = packageOf(graph2, d);
+    options5.note(`the store lost ${p.name}, or it was damaged: it is built again`);
+    const resolved = await options5.taskKeys.resolveKey(graph2, d);
+    if (typeof resolved === "string") return resolved;
+    const log = (0, import_node_path89.join)(options5.output, "logs", graph2.id, `${p.name}.log`);
+    const outcome = await this.build(graph2, { graph: graph2, number: d, package: p, resolved, log });
+    if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
+    options5.restored(graph2, d, outcome.value);
+    return void 0;
+  }
+};
+
+// ts-src/engine/task-runner.ts
+var TaskRunner = class {
+  constructor(options5, reports) {
+    this.options = options5;
+    this.reports = reports;
+    this.repair = new StoreRepair({ ...options5, ...reports });
+  }
+  repair;
+  /** Looks up a key, first in the hints. */
+  async find(graph2, task, key) {
+    if (kindOf3(graph2, task) === "docs") return this.findDocs(graph2, task, key);
+    return kindOf3(graph2, task) === "test" ? this.findTest(graph2, task, key) : this.findBuild(graph2, task, key);
+  }
+  async findDocs(graph2, task, key) {
+    const record3 = await readDocRecord(this.options.store, key);
+    if (record3 && !this.options.redocument(packageOf(graph2, task).name)) return { kind: "docs", record: record3 };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
+  }
+  async findTest(graph2, task, key) {
+    const { options: options5 } = this;
+    const hint = options5.hints.tests.get(key);
+    const there = hint && hint.outcome !== "failed" ? hint : await options5.store.getTest(key);
+    if (there && !options5.rebuild(packageOf(graph2, task).name) && !options5.retest(there))
+      return { kind: "test", record: there };
+    return { kind: "todo", reason: there ? "forced" : "new or changed inputs" };
+  }
+  async findBuild(graph2, task, key) {
+    const { options: options5 } = this;
+    const p = packageOf(graph2, task);
+    const hint = options5.hints.builds.get(key);
+    const record3 = hint && options5.store.holds(hint.debs) ? hint : await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+    const goesDown = record3 && held !== void 0 && compareDebianVersions(record3.version, held) < 0;
+    if (record3 && !goesDown && !options5.rebuild(p.name)) return { kind: "build", record: record3 };
+    if (p.mustBeCached)
+      return { kind: "failed", reason: "it was not built before: leave out --only, or build it first" };
+    if (goesDown) return { kind: "todo", reason: `repacked: the channel has ${held}` };
+    return { kind: "todo", reason: record3 ? "forced" : "new or changed inputs" };
+  }
+  /** Runs a task whose key is known, unless another slipway process on this machine ran it meanwhile. */
+  async run(graph2, task, resolved, started) {
+    const { options: options5 } = this;
+    const p = packageOf(graph2, task);
+    const lock2 = (0, import_node_path90.join)(options5.state, "locks", resolved.key);
+    const outcome = await withMutex(
+      lock2,
+      async () => {
+        const another = await this.doneMeanwhile(graph2, task, resolved.key);
+        if (another) return another;
+        const kind = kindOf3(graph2, task);
+        const log = (0, import_node_path90.join)("logs", graph2.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        started(log);
+        return this.doNow(graph2, task, resolved, (0, import_node_path90.join)(options5.output, log));
+      },
+      () => this.reports.note(`${p.name}: another slipway does it; waiting`)
+    );
+    (0, import_node_fs67.rmSync)(lock2, { force: true });
+    return outcome;
+  }
+  async doneMeanwhile(graph2, task, key) {
+    const { options: options5 } = this;
+    const p = packageOf(graph2, task);
+    if (kindOf3(graph2, task) === "docs") {
+      const docs2 = options5.redocument(p.name) ? void 0 : await readDocRecord(options5.store, key);
+      return docs2 && { kind: "docs", record: docs2, another: true };
+    }
+    if (options5.rebuild(p.name)) return void 0;
+    if (kindOf3(graph2, task) === "test") {
+      const record4 = await options5.store.getTest(key);
+      return record4 && !options5.retest(record4) ? { kind: "test", record: record4, another: true } : void 0;
+    }
+    const record3 = await options5.store.get(key);
+    const held = options5.channelVersion(graph2.scope, graph2.target, p.debian);
+    if (!record3 || held !== void 0 && compareDebianVersions(record3.version, held) < 0) return void 0;
+    return { kind: "build", record: record3, another: true };
+  }
+  async doNow(graph2, task, resolved, log) {
+    const { options: options5 } = this;
+    const request = { graph: graph2, number: task % graph2.count, package: packageOf(graph2, task), resolved, log };
+    if (kindOf3(graph2, task) === "build") {
+      const outcome2 = await this.repair.build(graph2, request);
+      if (outcome2.state === "failed") return { kind: "failed", reason: outcome2.reason };
+      return { kind: "build", record: outcome2.value, another: false };
+    }
+    if (kindOf3(graph2, task) === "docs") {
+      const docs2 = await this.repair.run(graph2, (work2) => options5.builder.document({ ...request, work: work2 }));
+      if (docs2.state === "failed") return { kind: "failed", reason: docs2.reason };
+      await options5.store.writeJson(docsRecordName(resolved.key), docs2.value);
+      return { kind: "docs", record: docs2.value, another: false };
+    }
+    const outcome = await this.repair.run(graph2, (work2) => options5.builder.test({ ...request, work: work2 }));
+    if (outcome.state === "failed") return { kind: "failed", reason: outcome.reason };
+    await options5.store.putTest(outcome.value);
+    return { kind: "test", record: outcome.value, another: false };
+  }
+};
+
+// ts-src/engine/scheduler.ts
+var notesOnly = (say) => ({
+  started: () => void 0,
+  finished: () => void 0,
+  note: say
+});
+var noDependents = { pending: Numbers.filled(0, 0), dependents: () => new Int32Array() };
+var Scheduler = class {
+  /** `alone`: an external scheduler requests each task. */
+  constructor(options5, graphs, alone2 = false) {
+    this.options = options5;
+    this.graphs = graphs;
+    this.runner = new TaskRunner(options5, {
+      note: (text8) => options5.progress.note(text8),
+      restored: (graph2, n, record3) => {
+        setBuildRecord(graph2, n, record3);
+        Object.assign(resultOf(graph2, n), { state: "built", reason: "the store had lost it" });
+      }
+    });
+    for (const graph2 of graphs) {
+      this.waits.set(graph2, alone2 ? noDependents : whatTasksWaitFor(graph2, options5.testsStop));
+    }
+  }
+  ready = [];
+  waits = /* @__PURE__ */ new Map();
+  runner;
+  resolving = 0;
+  working = 0;
+  stopped = false;
+  wake = () => void 0;
+  /** Resolves all tasks that can be resolved without running any. */
+  async start() {
+    for (const graph2 of this.graphs) {
+      graph2.scope.packages.forEach((p, n) => {
+        const why = p.blocked ?? graph2.lacking.get(p.name);
+        if (why !== void 0) this.finish(graph2, n, "blocked", why);
+      });
+      graph2.results.forEach((t, task) => {
+        if (t?.state === "waiting" && this.readinessOf(graph2).pending.get(task) === 0) this.resolve(graph2, task);
+      });
+    }
+    await new Promise((resolve30) => {
+      this.wake = () => {
+        if (!this.resolving) resolve30();
+      };
+      this.wake();
+    });
+    const tasks = this.graphs.flatMap((graph2) => graph2.results.filter((t) => t !== void 0));
+    const kept3 = tasks.filter((t) => isDone(t.state)).length;
+    return {
+      cached: kept3,
+      todo: this.ready.length,
+      open: tasks.filter((t) => t.state === "waiting").length - this.ready.length
+    };
+  }
+  /** Runs all remaining tasks, those with the longest remaining path first. */
+  async run() {
+    const finished = new Promise((resolve30) => {
+      this.wake = () => {
+        while (!this.stopped && this.working < this.options.workers && this.ready.length) this.startNext();
+        if (!this.working && !this.resolving && (!this.ready.length || this.stopped)) resolve30();
+      };
+    });
+    this.options.signal.addEventListener("abort", () => {
+      this.stopped = true;
+      this.wake();
+    });
+    if (this.options.signal.aborted) this.stopped = true;
+    this.wake();
+    await finished;
+    for (const graph2 of this.graphs)
+      for (const t of graph2.results)
+        if (t?.state === "waiting") Object.assign(t, { state: "stopped", reason: "the run was stopped before it" });
+  }
+  readinessOf(graph2) {
+    const known3 = this.waits.get(graph2);
+    if (!known3) throw new Error(`${graph2.id} is no graph of this scheduler`);
+    return known3;
+  }
+  startNext() {
+    let best = 0;
+    let most9 = -Infinity;
+    this.ready.forEach((t, i) => {
+      const priority = at(t.graph.priority, t.task);
+      if (priority > most9) [best, most9] = [i, priority];
+    });
+    const { graph: graph2, task, resolved } = first(this.ready.splice(best, 1));
+    this.working++;
+    this.runTask(graph2, task, resolved).catch((e) => {
+      const left = e instanceof LeftBehindError || e instanceof PackageFileError;
+      const why = left ? `it left what can't be taken: ${e.message}` : environmentFault(e) ?? reportInternal(e);
+      this.finish(graph2, task, "failed", why);
+    }).finally(() => {
+      this.working--;
+      this.wake();
+    });
+  }
+  resolve(graph2, task) {
+    this.resolving++;
+    this.resolveNow(graph2, task).catch((e) => this.finish(graph2, task, "failed", environmentFault(e) ?? reportInternal(e))).finally(() => {
+      this.resolving--;
+      this.wake();
+    });
+  }
+  /** Resolves a task whose root is known: computes its key and looks it up in the store. */
+  async resolveNow(graph2, task) {
+    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof resolved === "string") return this.finish(graph2, task, "failed", resolved);
+    const t = resultOf(graph2, task);
+    t.key = resolved.key;
+    const found2 = await this.runner.find(graph2, task, resolved.key);
+    if (found2.kind === "failed") return this.finish(graph2, task, "failed", found2.reason);
+    if (found2.kind !== "todo") return this.finishWith(graph2, task, found2, true);
+    t.reason = found2.reason;
+    this.ready.push({ graph: graph2, task, resolved });
+  }
+  /**
+   * For external schedulers: resolves a task whose root is known, and takes its result from the store if it is cached.
+   */
+  async resolveTask(graph2, task) {
+    if (graph2.results[task]?.state === "waiting") {
+      await this.resolveNow(graph2, task);
+      this.ready.length = 0;
+      return graph2.results[task].state !== "waiting";
+    }
+    return isDone(graph2.results[task]?.state ?? "waiting");
+  }
+  /** For external schedulers: runs a task whose root is known. */
+  async runScheduled(graph2, task) {
+    if (await this.resolveTask(graph2, task)) return;
+    if (graph2.results[task]?.state !== "waiting") return;
+    const resolved = await this.options.taskKeys.resolveKey(graph2, task);
+    if (typeof resolved === "string") this.finish(graph2, task, "failed", resolved);
+    else await this.runTask(graph2, task, resolved);
+  }
+  finishWith(graph2, task, record3, cached3) {
+    const { state, reason } = takeRecord(graph2, task, record3, cached3);
+    this.finish(graph2, task, state, reason);
+  }
+  /** Records a task's outcome, then releases or stops its dependents. A failed documentation task stops no others. */
+  finish(graph2, task, state, reason) {
+    const ended = [{ task, state, reason }];
+    for (const end2 of ended) {
+      const t = graph2.results[end2.task];
+      if (t?.state !== "waiting") continue;
+      Object.assign(t, { state: end2.state, reason: redacted(end2.reason), finished: this.options.now() });
+      this.options.progress.finished(t);
+      const failed5 = end2.state === "failed";
+      if (failed5 && this.options.failFast) this.stopped = true;
+      if (isDone(end2.state) || failed5 && t.kind === "docs") this.resolveDependents(graph2, end2.task);
+      else {
+        const why = stopReason(t, end2.state);
+        for (const d of this.dependentTasks(graph2, end2.task)) ended.push({ task: d, state: "stopped", reason: why });
+      }
+    }
+  }
+  /** Resolves tasks that waited only for this one. */
+  resolveDependents(graph2, task) {
+    const { pending: left, dependents } = this.readinessOf(graph2);
+    const done = [task];
+    for (const n of done) {
+      for (const d of dependents(n)) {
+        if (left.add(d, -1) > 0) continue;
+        if (d >= graph2.results.length) done.push(d);
+        else if (graph2.results[d]?.state === "waiting") this.resolve(graph2, d);
+      }
+    }
+  }
+  /** The tasks that wait for a task, directly or through a set that it is part of. */
+  dependentTasks(graph2, task) {
+    const { dependents } = this.readinessOf(graph2);
+    const found2 = /* @__PURE__ */ new Set([task]);
+    for (const n of found2) if (n === task || n >= graph2.results.length) for (const d of dependents(n)) found2.add(d);
+    found2.delete(task);
+    return [...found2].filter((n) => n < graph2.results.length);
+  }
+  async runTask(graph2, task, resolved) {
+    const { options: options5 } = this;
+    const t = resultOf(graph2, task);
+    const outcome = await this.runner.run(graph2, task, resolved, (log) => {
+      t.started = options5.now();
+      t.log = log;
+      options5.progress.started(t);
+    });
+    if (outcome.kind !== "failed") return this.finishWith(graph2, task, outcome, outcome.another);
+    const stopped2 = options5.signal.aborted;
+    this.finish(graph2, task, stopped2 ? "stopped" : "failed", stopped2 ? "the run was stopped" : outcome.reason);
+  }
+};
+function whatTasksWaitFor(graph2, testsStop) {
+  if (testsStop) return readiness(tasksBefore(graph2, true));
+  return packageReadiness(graph2.closures, (task) => graph2.results[task] !== void 0);
+}
+function stopReason(t, state) {
+  if (t.kind === "test") return `the tests of '${t.name}' failed`;
+  if (state === "failed") return `'${t.name}' failed`;
+  return `'${t.name}' ${state === "blocked" ? "is blocked" : "was stopped"}`;
+}
+
+// ts-src/engine/session-scheduler.ts
+var schedulerOf = (session2, request) => new Scheduler(
+  {
+    driver: session2.driver,
+    state: session2.input.state,
+    store: session2.store,
+    taskKeys: session2.taskKeys,
+    builder: session2.builder,
+    output: request.output,
+    workers: request.workers ?? 1,
+    failFast: request.failFast ?? false,
+    testsStop: request.testsStop ?? session2.input.distro.tests.stop_dependents,
+    rebuild: request.rebuild ?? (() => false),
+    redocument: request.redocument ?? (() => false),
+    retest: (record3) => request.retest && record3.outcome === "failed",
+    channelVersion: session2.channelVersion,
+    hints: session2.hints,
+    progress: request.progress ?? notesOnly(session2.say),
+    signal: request.signal,
+    now: Date.now
+  },
+  session2.graphs,
+  request.alone
+);
+
+// ts-src/io/signals.ts
+var signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+function untilStopped(first3 = () => void 0) {
+  const abort = new AbortController();
+  const stop = () => {
+    if (!abort.signal.aborted) first3();
+    abort.abort();
+  };
+  for (const name6 of signals) process.on(name6, stop);
+  return { signal: abort.signal, done: () => signals.forEach((name6) => process.off(name6, stop)) };
+}
+
+// ts-src/cli/progress.ts
+var doing = { build: "building", test: "testing", docs: "documenting" };
+function viewFor(json2) {
+  if (isQuiet()) return "none";
+  return process.stderr.isTTY && !json2 ? "live" : "lines";
+}
+function makeProgress(options5) {
+  const { tasks, view, verbose, expected, workers, now } = options5;
+  const live = view === "live";
+  const write3 = (text8) => void process.stderr.write(text8);
+  const running2 = /* @__PURE__ */ new Map();
+  let done = 0;
+  let shown5 = 0;
+  const total = tasks.length;
+  let left = tasks.reduce((sum, t) => sum + expected(t), 0);
+  let note = "";
+  const begun = now();
+  const clear = () => {
+    if (shown5) write3(`\x1B[${shown5}A\x1B[J`);
+    shown5 = 0;
+  };
+  const spentOn = ({ started = now() }) => now() - started;
+  const draw = () => {
+    clear();
+    const width8 = process.stderr.columns || 80;
+    const lines2 = [...running2.values()].map((t) => `  ${doing[t.kind]} ${t.id}  ${duration2(spentOn(t))}`);
+    const spent = [...running2.values()].reduce((sum, t) => sum + Math.min(expected(t), spentOn(t)), 0);
+    const remaining = Math.max(0, left - spent) / workers;
+    const bar = Math.round(done / Math.max(1, total) * 20);
+    const time3 = remaining > 1e3 ? `, about ${duration2(remaining)} left` : "";
+    lines2.unshift(
+      `[${"#".repeat(bar)}${".".repeat(20 - bar)}] ${done}/${total} done, ${running2.size} running, ${duration2(now() - begun)}${time3}${note ? `  ${note}` : ""}`
+    );
+    for (const l of lines2) write3(`${printable(l).slice(0, width8 - 1)}
+`);
+    shown5 = lines2.length;
+  };
+  const timer = live ? setInterval(draw, 500) : void 0;
+  timer?.unref();
+  return {
+    started(t) {
+      running2.set(t.id, t);
+      if (live) draw();
+      else if (view === "lines") writeMessage(`${doing[t.kind]} ${t.id}
+`);
+    },
+    finished(t) {
+      running2.delete(t.id);
+      left -= expected(t);
+      done++;
+      if (live) clear();
+      const shown6 = view === "none" ? !isDone(t.state) : t.state !== "cached" || verbose;
+      if (shown6) writeMessage(renderEvent(t, done, total));
+      if (live) draw();
+    },
+    note(text8) {
+      if (live) {
+        note = text8;
+        draw();
+      } else writeNote(`${text8}
+`);
+    },
+    close() {
+      clearInterval(timer);
+      if (live) clear();
+    }
+  };
+}
+
+// ts-src/collect/collect.ts
+var import_node_crypto11 = require("node:crypto");
+var import_node_fs70 = require("node:fs");
+var import_node_path93 = require("node:path");
+init_files();
+init_process();
+
+// ts-src/collect/choose.ts
+function chooseExpired(things, now, size3) {
+  const expired = new Set(things.filter((t) => now >= t.until));
+  const rest2 = things.filter((t) => !expired.has(t)).sort((a, b) => a.used - b.used);
+  let bytes = rest2.reduce((sum, t) => sum + t.bytes, 0);
+  for (const thing of rest2) {
+    if (bytes <= size3) break;
+    if (thing.held) continue;
+    expired.add(thing);
+    bytes -= thing.bytes;
+  }
+  return expired;
+}
+function countKinds(things) {
+  const kinds4 = /* @__PURE__ */ new Map();
+  for (const { kind, bytes } of things) {
+    const of = kinds4.get(kind) ?? { kind, things: 0, bytes: 0 };
+    kinds4.set(kind, of);
+    of.things++;
+    of.bytes += bytes;
+  }
+  return [...kinds4.values()].sort((a, b) => b.bytes - a.bytes || (a.kind < b.kind ? -1 : 1));
+}
+
+// ts-src/collect/machine.ts
+var import_node_fs69 = require("node:fs");
+var import_node_path92 = require("node:path");
+init_files();
+
+// ts-src/collect/measure.ts
+var import_node_fs68 = require("node:fs");
+var import_node_path91 = require("node:path");
+init_files();
+init_faults();
+var isGone = (e) => codeOf(e) === "ENOENT";
+function statOf(path2) {
+  try {
+    return (0, import_node_fs68.lstatSync)(path2);
+  } catch (e) {
+    if (isGone(e)) return void 0;
+    throw e;
+  }
+}
+function measure(path2) {
+  const total = { bytes: 0, files: 0, newest: 0 };
+  const shared2 = /* @__PURE__ */ new Map();
+  const top = statOf(path2);
+  const todo = top ? [[path2, top]] : [];
+  for (let next2 = todo.pop(); next2; next2 = todo.pop()) {
+    const [at3, stat2] = next2;
+    total.files++;
+    total.newest = Math.max(total.newest, stat2.mtimeMs);
+    const bytes = stat2.blocks * 512;
+    if (stat2.isDirectory()) {
+      total.bytes += bytes;
+      for (const name6 of namesIn2(at3)) {
+        const inner = statOf((0, import_node_path91.join)(at3, name6));
+        if (inner && inner.dev === stat2.dev) todo.push([(0, import_node_path91.join)(at3, name6), inner]);
+      }
+    } else if (stat2.nlink > 1) {
+      const one = shared2.get(stat2.ino) ?? { seen: 0, names: stat2.nlink, bytes };
+      one.seen++;
+      shared2.set(stat2.ino, one);
+    } else total.bytes += bytes;
+  }
+  for (const { seen, names: names5, bytes } of shared2.values()) if (seen >= names5) total.bytes += bytes;
+  return total;
+}
+function namesIn2(folder2) {
+  try {
+    return (0, import_node_fs68.readdirSync)(folder2);
+  } catch (e) {
+    if (isGone(e)) return [];
+    throw e;
+  }
+}
+var SizeMemory = class {
+  file;
+  before;
+  now = {};
+  constructor(state) {
+    this.file = (0, import_node_path91.join)(state, "sizes.json");
+    this.before = readJson(this.file) ?? {};
+  }
+  async of(name6, path2, ask2) {
+    const inode = statOf(path2)?.ino ?? 0;
+    const known3 = Object.hasOwn(this.before, name6) ? this.before[name6] : void 0;
+    const bytes = known3?.inode === inode && Number.isFinite(known3.bytes) ? known3.bytes : await ask2();
+    this.now[name6] = { inode, bytes };
+    return bytes;
+  }
+  save() {
+    const text8 = JSON.stringify(this.now);
+    if (text8 !== JSON.stringify(this.before)) writeWhole(this.file, text8, { sync: false });
+  }
+};
+
+// ts-src/collect/machine.ts
+init_faults();
+var day3 = 864e5;
+var unannounced = day3;
+var baseFactor = 3;
+function entries(state, folder2, pattern) {
+  const path2 = (0, import_node_path92.join)(state, folder2);
+  try {
+    if (!(0, import_node_fs69.lstatSync)(path2).isDirectory()) return [];
+    return (0, import_node_fs69.readdirSync)(path2).filter((name6) => pattern.test(name6)).sort();
+  } catch (e) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(e) ?? "")) return [];
+    throw e;
+  }
+}
+var timeOf2 = (path2) => {
+  try {
+    return (0, import_node_fs69.lstatSync)(path2).mtimeMs;
+  } catch {
+    return 0;
+  }
+};
+async function surveyMachine(survey) {
+  return [
+    ...await unpacked(survey),
+    ...await layers(survey, "layers"),
+    ...await layers(survey, "layers-docker"),
+    ...await bases(survey),
+    ...await objects(survey),
+    ...await imageLayers(survey),
+    ...archives(survey),
+    ...clones(survey),
+    ...entries(survey.state, "cache/objects", /^[0-9a-f]{2}$/).flatMap(
+      (part) => plain4(survey, "copies of stored objects", (0, import_node_path92.join)("cache/objects", part), /^[0-9a-f]{64}$/)
+    ),
+    ...simple.flatMap(([kind, folder2, pattern]) => plain4(survey, kind, folder2, pattern))
+  ];
+}
+async function unpacked({ state, sizes, days }) {
+  const found2 = [];
+  for (const name6 of entries(state, "unpacked", /^[0-9a-f]{64}$/)) {
+    const folder2 = (0, import_node_path92.join)(state, "unpacked", name6);
+    const used = timeOf2(`${folder2}.json`);
+    const bytes = await sizes.of(`unpacked/${name6}`, folder2, () => Promise.resolve(measure(folder2).bytes));
+    found2.push({ kind: "unpacked packages", paths: [folder2, `${folder2}.json`], used, until: used + days * day3, bytes });
+  }
+  return found2;
+}
+async function layers({ state, sizes, days, driver }, folder2) {
+  const used = /* @__PURE__ */ new Map();
+  const parents = /* @__PURE__ */ new Map();
+  const names5 = entries(state, folder2, /^[0-9a-f]{24}$/);
+  for (const id of names5) {
+    const file3 = (0, import_node_path92.join)(state, folder2, id, "layer.json");
+    used.set(id, timeOf2(file3));
+    parents.set(id, readJson(file3)?.parent);
+  }
+  const depth2 = (id) => {
+    let count3 = 0;
+    for (let at3 = parents.get(id); at3 !== void 0 && count3 < names5.length; at3 = parents.get(at3)) {
+      used.set(at3, Math.max(used.get(at3) ?? 0, used.get(id) ?? 0));
+      count3++;
+    }
+    return count3;
+  };
+  const depths = new Map(names5.map((id) => [id, depth2(id)]));
+  const found2 = [];
+  for (const id of names5.sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0))) {
+    const path2 = (0, import_node_path92.join)(state, folder2, id);
+    const last2 = used.get(id) ?? 0;
+    const bytes = await sizes.of(`${folder2}/${id}`, path2, () => driver.size(path2));
+    found2.push({
+      kind: "layers",
+      root: true,
+      paths: [path2, `${path2}.lock`],
+      used: last2,
+      until: last2 + days * day3,
+      bytes
+    });
+  }
+  return found2;
+}
+async function bases({ state, sizes, days, driver }) {
+  const found2 = [];
+  for (const platform3 of entries(state, "bases", /^[A-Za-z0-9]/)) {
+    const folder2 = (0, import_node_path92.join)("bases", platform3);
+    const current = readJson((0, import_node_path92.join)(state, folder2, "current.json"))?.folder;
+    for (const name6 of entries(state, folder2, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
+      const path2 = (0, import_node_path92.join)(state, folder2, name6);
+      const used = timeOf2(path2);
+      const newest = current?.endsWith(`/${platform3}/${name6}`) === true;
+      found2.push({
+        kind: "bases",
+        root: true,
+        paths: [path2, ...newest ? [(0, import_node_path92.join)(state, folder2, "current.json")] : [(0, import_node_path92.join)(state, folder2, `kept-${name6}.json`)]],
+        used,
+        until: used + days * day3 * (newest ? baseFactor : 1),
+        held: newest,
+        bytes: await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2))
+      });
+    }
+  }
+  return found2;
+}
+async function recorded({ state, sizes, days, driver }, kind, folder2, pattern, record3) {
+  const found2 = [];
+  for (const name6 of entries(state, folder2, pattern)) {
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
+    const used = timeOf2((0, import_node_path92.join)(path2, record3));
+    const bytes = await sizes.of((0, import_node_path92.join)(folder2, name6), path2, () => driver.size(path2));
+    found2.push({ kind, root: true, paths: [path2, `${path2}.lock`], used, until: used + days * day3, bytes });
+  }
+  return found2;
+}
+var objects = (survey) => recorded(survey, "object files", "objects", /^[0-9a-f]{24}$/, "record.json");
+async function imageLayers(survey) {
+  if (!entries(survey.state, "images", /^layers$/).length) return [];
+  return recorded(survey, "layers of images", "images/layers", /^[0-9a-f]{64}$/, "layer.json");
+}
+var archives = (survey) => plain4(survey, "downloads", "archives", /\.deb$/, 0);
+var mostPacks = 200;
+function clones(survey) {
+  return entries(survey.state, "git", /\.git$/).flatMap((name6) => {
+    const found2 = plain4(survey, "clones", "git", new RegExp(`^${name6.replaceAll(".", "\\.")}$`));
+    const packs = entries(survey.state, (0, import_node_path92.join)("git", name6, "objects", "pack"), /\.pack$/).length;
+    return packs > mostPacks ? found2.map((one) => ({ ...one, until: one.used + unannounced })) : found2;
+  });
+}
+var simple = [
+  ["runs and their logs", "runs", /^[^.]/],
+  ["checkouts", "refs", /^[^.]/],
+  ["checkouts", "distro", /^[^.]/],
+  ["checkouts", "cache/runs", /^[^.]/],
+  ["manifests and indices", "manifests", /\.json$/],
+  ["manifests and indices", "caches", /^[^.]/],
+  ["manifests and indices", "underlays", /^[^.]/],
+  ["manifests and indices", "told", /^[^.]/],
+  ["manifests and indices", "cache", /^(?!objects$|runs$)[^.]/],
+  ["left over", "incoming", /./],
+  ["left over", "prepared", /^[^.]/],
+  ["left over", "locks", /./],
+  ["left over", "verify", /./]
+];
+function plain4({ state, days, now }, kind, folder2, pattern, least = unannounced) {
+  return entries(state, folder2, pattern).flatMap((name6) => {
+    const path2 = (0, import_node_path92.join)(state, folder2, name6);
+    const found2 = measure(path2);
+    if (!found2.files) return [];
+    const stays = kind === "left over" ? least : Math.max(least, days * day3);
+    return [
+      {
+        kind,
+        paths: [path2, ...exists(`${path2}.lock`) ? [`${path2}.lock`] : []],
+        used: found2.newest,
+        until: found2.newest + stays,
+        held: now - found2.newest < least,
+        bytes: found2.bytes
+      }
+    ];
+  });
+}
+
+// ts-src/docs/reach.ts
+init_stored();
+var folder = "sites";
+async function keepSite(store2, channel2, packages) {
+  const keys = packages.flatMap((p) => p.record ? [p.record.key] : []).sort();
+  await store2.writeJson(`${folder}/${channel2}.json`, { schema: 1, keys });
+}
+async function reachedBySites(store2) {
+  const keys = [];
+  for await (const { name: name6 } of store2.blobs.list(folder)) {
+    const root = await store2.readRoot(name6);
+    keys.push(...Array.isArray(root?.keys) ? root.keys.filter(isDigest) : []);
+  }
+  return keys;
+}
+
+// ts-src/collect/reach.ts
+init_stored();
+
+// ts-src/images/record.ts
+init_zod();
+init_images();
+var digest3 = string3().regex(/^[0-9a-f]{64}$/);
+var plainName2 = string3().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+var stored = strictObject({ name: plainName2, sha256: digest3, size: number3().int().min(0) });
+var artifact = strictObject({
+  kind: _enum(imageKinds),
+  files: array(stored).min(1),
+  /** For docker: digest of the configuration. */
+  id: string3().optional(),
+  /** For disks: uncompressed size. */
+  bytes: number3().optional(),
+  /** Time of the successful check, in milliseconds since 1970. */
+  checked: number3().optional()
+});
+var record2 = strictObject({
+  schema: literal(1),
+  key: digest3,
+  name: plainName2,
+  channel: string3(),
+  state: digest3,
+  version: plainName2,
+  platform: string3(),
+  architecture: string3(),
+  distribution: string3(),
+  spec: digest3,
+  base: digest3,
+  /** Package versions: of the distribution, and of the platform beyond the base. */
+  own: record(string3(), string3()),
+  system: record(string3(), string3()),
+  layers: array(strictObject({ what: string3(), file: stored })),
+  artifacts: array(artifact),
+  /** Milliseconds since 1970. */
+  made: number3(),
+  milliseconds: number3(),
+  /** Settings of the docker image besides layers. */
+  docker: strictObject({ command: array(string3()), labels: record(string3(), string3()), time: number3() }).optional(),
+  /** Time of publication, in milliseconds since 1970. */
+  published: number3().optional()
+});
+var recordName = (key) => `images/${key.slice(0, 2)}/${key}.json`;
+async function readRecord(store2, key) {
+  const found2 = record2.safeParse(await store2.readJson(recordName(key)));
+  return found2.success && found2.data.key === key ? found2.data : void 0;
+}
+var writeRecord = (store2, made2) => store2.writeJson(recordName(made2.key), made2);
+var list2 = strictObject({
+  schema: literal(1),
+  images: array(
+    strictObject({
+      key: digest3,
+      name: plainName2,
+      architecture: string3(),
+      state: digest3,
+      version: string3(),
+      made: number3()
+    })
+  )
+});
+var listFolder = "image-lists";
+var listName = (channel2) => `${listFolder}/${channel2}.json`;
+var imageLists = async (store2) => (await store2.names(listFolder)).map((n) => n.slice(listFolder.length + 1).replace(/\.json$/, "")).sort();
+async function listImages(store2, channel2) {
+  const found2 = list2.safeParse(await store2.readJson(listName(channel2)));
+  return found2.success ? found2.data.images : [];
+}
+async function addToList(store2, made2) {
+  const entry2 = {
+    key: made2.key,
+    name: made2.name,
+    architecture: made2.architecture,
+    state: made2.state,
+    version: made2.version,
+    made: made2.made
+  };
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { value: value2, tag } = await store2.readTagged(listName(made2.channel));
+    const read3 = list2.safeParse(value2);
+    const images = read3.success ? read3.data.images : [];
+    if (images[0]?.key === made2.key) return;
+    const next2 = { schema: 1, images: [entry2, ...images.filter((i) => i.key !== made2.key)] };
+    if (await store2.replaceJson(listName(made2.channel), next2, tag)) return;
+  }
+  throw Object.assign(new Error(`the list of images of ${made2.channel} is changed by other runs all the time`), {
+    code: "EBUSY"
+  });
+}
+async function dropFromList(store2, channel2, keys) {
+  const { value: value2, tag } = await store2.readTagged(listName(channel2));
+  const read3 = list2.safeParse(value2);
+  if (!read3.success) return false;
+  const images = read3.data.images.filter((i) => !keys.has(i.key));
+  return store2.replaceJson(listName(channel2), { schema: 1, images }, tag);
+}
+var artifactOf = (made2, kind) => made2.artifacts.find((a) => a.kind === kind);
+
+// ts-src/images/reach.ts
+async function reachedByImages(store2, states, now, milliseconds) {
+  const reached2 = { files: [], expired: [] };
+  for (const channel2 of await imageLists(store2)) {
+    for (const listed5 of await listImages(store2, channel2)) {
+      const record3 = await readRecord(store2, listed5.key);
+      if (!record3) continue;
+      if (states.has(record3.state) || record3.published !== void 0 || now - record3.made < milliseconds)
+        reached2.files.push(...record3.artifacts.flatMap((a) => a.files), ...record3.layers.map((l) => l.file));
+      else reached2.expired.push({ channel: channel2, key: record3.key, name: recordName(record3.key) });
+    }
+  }
+  return reached2;
+}
+async function forgetImages(store2, expired) {
+  for (const channel2 of new Set(expired.map((e) => e.channel)))
+    await dropFromList(store2, channel2, new Set(expired.filter((e) => e.channel === channel2).map((e) => e.key)));
+}
+
+// ts-src/collect/reach.ts
+init_lockfile();
+var day4 = 864e5;
+var grace = day4;
+var wrongForm = (name6, { blobs }) => Object.assign(
+  new Error(`${name6} in the store ${blobs.where} is not as a run is written: remove it, or bring it back`),
+  { code: "ESTORE" }
+);
+async function listed4(store2, kind) {
+  const found2 = [];
+  for await (const blob of store2.blobs.list(kind)) found2.push(blob);
+  return found2;
+}
+async function findRoots({ store: store2, now, days, grace: least }) {
+  const runs = await listed4(store2, "runs");
+  const roots = {
+    objects: /* @__PURE__ */ new Set(),
+    keys: /* @__PURE__ */ new Map(),
+    states: /* @__PURE__ */ new Set(),
+    locks: /* @__PURE__ */ new Map(),
+    images: { files: [], expired: [] },
+    runs,
+    newest: runs.filter(({ name: name6 }) => isRunName(name6)).reduce((a, b) => b.modified > a.modified ? b : a, {
+      name: "",
+      modified: 0,
+      size: 0
+    }).name
+  };
+  const use = (key, when) => roots.keys.set(key, Math.max(roots.keys.get(key) ?? 0, when));
+  for (const { name: name6, modified } of runs) {
+    if (name6.includes("/results/") || name6.endsWith(".gz")) continue;
+    if (name6 !== roots.newest && now - modified > Math.max(least, days * day4)) continue;
+    const run2 = await store2.readRoot(name6);
+    if (isRunRecord(run2))
+      for (const t of Object.values(run2.tasks)) use(t.key, name6 === roots.newest ? Infinity : modified);
+    else if (run2 !== void 0 && isRunName(name6)) throw wrongForm(name6, store2);
+  }
+  await rootsOfChannels(store2, roots, use);
+  for (const { name: name6 } of await listed4(store2, "index")) {
+    const index = await store2.readIndex(name6.slice("index/".length).replace(/\.json\.gz$/, ""));
+    for (const key of [...index.builds.keys(), ...index.tests.keys()]) use(key, Infinity);
+  }
+  for (const key of await reachedBySites(store2)) use(key, Infinity);
+  roots.images = await reachedByImages(store2, roots.states, now, Math.max(least, days * day4));
+  for (const file3 of roots.images.files) roots.objects.add(file3.sha256);
+  return roots;
+}
+async function rootsOfChannels(store2, roots, use) {
+  const keep2 = (files) => files.forEach((f) => f && roots.objects.add(f.sha256));
+  for (const { name: name6 } of await listed4(store2, "channels")) {
+    const channel2 = await openChannel(store2, channelOf(store2, name6));
+    const states = await store2.many(channel2.file.states, ({ id }) => readState(store2, id));
+    for (const { id } of channel2.file.states) roots.states.add(id);
+    for (const state of states) {
+      const { indices = {}, packed: packed3 = {}, contents: contents3 = {}, sources = {}, lock: lock2 } = state ?? {};
+      const lists = [packed3, sources].flatMap((all) => Object.values(all).flat());
+      keep2([...Object.values(indices), ...lists, ...Object.values(contents3), lock2]);
+      if (lock2) roots.locks.set(lock2.sha256, lock2);
+    }
+    for (const suites of [channel2.former, ...states.map((s) => s?.suites)])
+      for (const suite2 of Object.values(suites ?? {}))
+        for (const held of Object.values(suite2)) {
+          use(held.key, Infinity);
+          keep2([...held.files, ...held.sources ?? []]);
+        }
+  }
+}
+async function archivesIn(store2, lock2) {
+  const text8 = await store2.readText(lock2);
+  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
+  return read3?.ok ? Object.values(read3.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
+}
+var baseName = (name6) => name6.slice(name6.lastIndexOf("/") + 1).replace(/\.json(\.gz)?$/, "");
+async function surveyStore(survey) {
+  const roots = await findRoots(survey);
+  const age = Math.max(survey.grace, survey.days * day4);
+  const holders = [
+    ...await taskRecords(survey, roots, age),
+    ...await otherRecords(survey, roots, age),
+    ...await runRecords(survey, roots, age)
+  ];
+  for (const { name: name6 } of roots.images.expired)
+    holders.push({ ...holderOf2(survey, "images", { name: name6, size: 0, modified: 0 }, 0), until: 0 });
+  return { things: await withObjects(survey, roots, holders), stay: roots.objects, expired: roots.images.expired };
+}
+function holderOf2({ now, grace: least }, kind, blob, until2) {
+  return {
+    kind,
+    name: blob.name,
+    objects: [],
+    bytes: blob.disk ?? blob.size,
+    used: blob.modified,
+    until: until2,
+    held: now - blob.modified < least
+  };
+}
+async function taskRecords(survey, roots, age) {
+  const { store: store2 } = survey;
+  const found2 = [];
+  for (const kind of ["tasks", "tests", "docs"])
+    for (const blob of await listed4(store2, kind)) {
+      const when = roots.keys.get(baseName(blob.name));
+      const record3 = await store2.readJson(blob.name);
+      const files = [
+        ...record3?.debs ?? [],
+        record3?.files,
+        record3?.log,
+        record3?.junit,
+        ...record3 && kind === "docs" ? filesOfDocs(record3) : []
+      ];
+      const used = Math.max(when ?? 0, blob.modified);
+      const until2 = when === void 0 || !record3 ? blob.modified + survey.grace : used + age;
+      const objects2 = files.flatMap((f) => f ? [f.sha256] : []);
+      if (when === Infinity && record3) for (const digest4 of objects2) roots.objects.add(digest4);
+      else found2.push({ ...holderOf2(survey, "results", blob, until2), objects: objects2, used });
+    }
+  return found2;
+}
+async function mirroredArchives({ store: store2 }, { locks: locks2 }) {
+  const kept3 = new Set((await listed4(store2, "mirror")).map(({ name: name6 }) => name6.split("/")[1] ?? ""));
+  const current = /* @__PURE__ */ new Set();
+  for (const lock2 of kept3.size ? locks2.values() : [])
+    for (const archive of await archivesIn(store2, lock2)) current.add(archive);
+  for (const { name: name6 } of await listed4(store2, "bases/shared")) {
+    const shared2 = await store2.readJson(name6);
+    if (shared2 && baseName(name6) !== shared2.digest) current.add(mirrorName(shared2.archive));
+  }
+  const stays = (archive) => archive !== void 0 && kept3.has(archive) && current.has(archive);
+  return (name6, value2) => {
+    if (name6.startsWith("mirror/underlays/")) return true;
+    const archive = value2 && "archive" in value2 ? value2.archive : void 0;
+    if (typeof archive === "string") return stays(mirrorName(archive));
+    return stays(name6.startsWith("mirror/") ? name6.split("/")[1] : /-([0-9a-f]{16})\.json$/.exec(name6)?.[1]);
+  };
+}
+async function otherRecords(survey, roots, age) {
+  const { store: store2 } = survey;
+  const found2 = [];
+  const mirrored = await mirroredArchives(survey, roots);
+  for (const kind of ["sources", "bases", "mirror"])
+    for (const blob of await listed4(store2, kind)) {
+      const value2 = await store2.readJson(blob.name);
+      const files = value2 && "tar" in value2 ? [value2.tar, value2.lists] : [value2];
+      const objects2 = files.flatMap((f) => f && "sha256" in f && typeof f.sha256 === "string" ? [f.sha256] : []);
+      if (kind !== "sources" && mirrored(blob.name, value2)) for (const digest4 of objects2) roots.objects.add(digest4);
+      else found2.push({ ...holderOf2(survey, kind, blob, blob.modified + age), objects: objects2 });
+    }
+  for (const kind of ["resolved", "sets", "image-packed", "untrusted"])
+    for (const blob of await listed4(store2, kind))
+      found2.push(holderOf2(survey, kind === "untrusted" ? kind : "results", blob, blob.modified + age));
+  for (const blob of await listed4(store2, "states"))
+    if (!roots.states.has(baseName(blob.name)))
+      found2.push(holderOf2(survey, "states", blob, blob.modified + survey.grace));
+  return found2;
+}
+async function runRecords(survey, roots, age) {
+  const found2 = [];
+  for (const blob of roots.runs) {
+    if (blob.name === roots.newest) continue;
+    const holder2 = holderOf2(survey, "runs", blob, blob.modified + age);
+    if (!isRunName(blob.name)) holder2.held = survey.now - blob.modified < grace;
+    const log = blob.name.includes("/results/") ? (await survey.store.readJson(blob.name))?.log : void 0;
+    if (log && typeof log.sha256 === "string") holder2.objects.push(log.sha256);
+    found2.push(holder2);
+  }
+  return found2;
+}
+async function withObjects(survey, roots, holders) {
+  const last2 = /* @__PURE__ */ new Map();
+  for (const holder2 of holders)
+    for (const digest4 of holder2.objects) {
+      const other = last2.get(digest4);
+      if (!other || holder2.used > other.used) last2.set(digest4, holder2);
+    }
+  const things = [...holders];
+  for (const blob of await listed4(survey.store, "objects")) {
+    const digest4 = baseName(blob.name);
+    const holder2 = last2.get(digest4);
+    if (survey.now - blob.modified < survey.grace) roots.objects.add(digest4);
+    if (roots.objects.has(digest4)) continue;
+    if (holder2) holder2.bytes += blob.disk ?? blob.size;
+    else things.push({ ...holderOf2(survey, "objects", blob, blob.modified + survey.grace), objects: [digest4] });
+  }
+  return things;
+}
+
+// ts-src/collect/store.ts
+var objectName = (digest4) => `objects/${digest4.slice(0, 2)}/${digest4}`;
+async function removeFromStore(store2, { things, stay, expired: images }, expired) {
+  await forgetImages(store2, images);
+  const named7 = new Set(things.filter((thing) => !expired.has(thing)).flatMap((thing) => thing.objects));
+  const gone = things.filter((thing) => expired.has(thing));
+  for (const { name: name6 } of gone) if (!name6.startsWith("objects/")) await store2.blobs.remove(name6);
+  const objects2 = new Set(gone.flatMap((thing) => thing.objects));
+  for (const digest4 of objects2)
+    if (!named7.has(digest4) && !stay.has(digest4)) await store2.blobs.remove(objectName(digest4));
+}
+
+// ts-src/collect/collect.ts
+async function collect(request) {
+  const { state, now, days, dryRun } = request;
+  if (!exists(state)) return { removed: [], kept: [], busy: false };
+  const release2 = await tryMutex(useLock(state));
+  const trash = (0, import_node_path93.join)(state, "trash");
+  try {
+    const sizes = new SizeMemory(state);
+    const machine = await surveyMachine({ state, driver: request.driver, sizes, now, days });
+    const contents3 = await contentsOf(request, release2);
+    const own3 = request.store?.own === true;
+    const local2 = release2 ? [...machine, ...own3 ? contents3?.things ?? [] : []] : [];
+    const shared2 = own3 && release2 ? [] : contents3?.things ?? [];
+    const expired = /* @__PURE__ */ new Set([
+      ...chooseExpired(local2, now, request.size),
+      ...chooseExpired(shared2, now, request.storeSize ?? Infinity)
+    ]);
+    if (!dryRun) {
+      if (release2) {
+        for (const thing of machine) if (expired.has(thing)) discard(thing, trash);
+        await shrinkFolders(state, now);
+        shortenLog((0, import_node_path93.join)(state, "slipway.log"));
+        sizes.save();
+      }
+      if (request.store && contents3) await removeFromStore(request.store.store, contents3, expired);
+    }
+    const all = [...machine, ...contents3?.things ?? []];
+    return {
+      removed: countKinds(expired),
+      kept: countKinds(all.filter((thing) => !expired.has(thing))),
+      busy: !release2
+    };
+  } finally {
+    await release2?.();
+    if (release2 && !dryRun) await empty(trash, request.driver);
+  }
+}
+async function contentsOf(request, alone2) {
+  const { store: store2, now, days } = request;
+  if (!store2) return void 0;
+  return surveyStore({ store: store2.store, now, days, grace: store2.own && alone2 ? 0 : grace });
+}
+function discard({ paths: paths2 }, trash) {
+  const folder2 = (0, import_node_path93.join)(trash, (0, import_node_crypto11.randomBytes)(8).toString("hex"));
+  makeFolder(folder2);
+  for (const path2 of paths2.filter(exists)) (0, import_node_fs70.renameSync)(path2, (0, import_node_path93.join)(folder2, (0, import_node_path93.basename)(path2)));
+}
+async function empty(trash, driver) {
+  if (!exists(trash)) return;
+  for (const name6 of (0, import_node_fs70.readdirSync)(trash))
+    for (const inner of (0, import_node_fs70.readdirSync)((0, import_node_path93.join)(trash, name6))) await driver.discard((0, import_node_path93.join)(trash, name6, inner));
+  await driver.remove(trash);
+}
+var hour = 36e5;
+async function shrinkFolders(state, now) {
+  const gitDir = (0, import_node_path93.join)(state, "git", "folders.git");
+  const marker2 = (0, import_node_path93.join)(gitDir, "slipway-pruned");
+  if (!exists((0, import_node_path93.join)(gitDir, "HEAD")) || exists(marker2) && now - (0, import_node_fs70.statSync)(marker2).mtimeMs < hour) return;
+  await withMutex(`${gitDir}.lock`, async () => {
+    await run("git", ["--git-dir", gitDir, "prune", "--expire=1.hour.ago"]);
+    (0, import_node_fs70.writeFileSync)(marker2, "");
+  });
+}
+var longestLog = 32 << 20;
+function shortenLog(log) {
+  if (!exists(log) || (0, import_node_fs70.statSync)(log).size <= longestLog) return;
+  const end2 = readEnd(log, longestLog / 4);
+  (0, import_node_fs70.writeFileSync)(log, end2);
+}
+
+// ts-src/cli/clean-up.ts
+init_faults();
+init_sizes();
+
+// ts-src/publish/retention.ts
+init_lists();
+var day5 = 864e5;
+function expiredStates(states, keep2, graceDays, now) {
+  if (keep2 === void 0) return [];
+  return states.filter((_, i) => i >= keep2 && i > 0 && now - at(states, i - 1).when > graceDays * day5);
+}
+var dropStates = (store2, channel2, expired) => store2.replaceJson(
+  channelFile(channel2.name),
+  { ...channel2.file, states: channel2.file.states.filter((s) => !expired.includes(s)) },
+  channel2.tag
+);
+async function retireStates(store2, channel2, endpoints, { keep: keep2, graceDays }, now) {
+  const expired = expiredStates(channel2.file.states, keep2, graceDays, now);
+  if (expired.length && !await dropStates(store2, channel2, expired)) return;
+  for (const endpoint of endpoints) {
+    const since = Object.values(condemnedIn((await endpoint.read(condemnedFile))?.data));
+    if (expired.length || since.some((when) => now - when >= graceDays * day5))
+      await sweepRepository(store2, channel2.name, endpoint, { graceDays, now, dryRun: false });
+  }
+}
+var condemnedFile = ".slipway/condemned.json";
+async function sweepRepository(store2, channel2, endpoint, { graceDays, now, dryRun }) {
+  return endpoint.during("clean-up", async () => {
+    const marked = await markAll(store2, await openChannel(store2, channel2), endpoint);
+    if (!marked) return void 0;
+    const read3 = await endpoint.read(condemnedFile);
+    const before2 = condemnedIn(read3?.data);
+    const since = {};
+    const swept = { removed: [], waiting: 0, kept: 0 };
+    const begun = Date.now();
+    for (const folder2 of ["pool", "dists"]) {
+      for await (const { name: name6, size: size3 } of endpoint.list(folder2)) {
+        if (marked(name6)) {
+          swept.kept++;
+          continue;
+        }
+        const found2 = before2[name6] ?? now;
+        if (now - found2 >= graceDays * day5) swept.removed.push({ name: name6, size: size3 });
+        else {
+          since[name6] = found2;
+          swept.waiting++;
+        }
+      }
+    }
+    if (dryRun) return swept;
+    for (const { name: name6 } of swept.removed) {
+      if (Date.now() - begun < 54e4) await endpoint.remove(name6);
+      else since[name6] = before2[name6] ?? now;
+    }
+    const condemned = { schema: 1, since };
+    await endpoint.put(condemnedFile, Buffer.from(JSON.stringify(condemned)));
+    return swept;
+  });
+}
+function condemnedIn(data) {
+  try {
+    const read3 = JSON.parse(data?.toString("utf8") ?? "{}");
+    return read3.since ?? {};
+  } catch {
+    return {};
+  }
+}
+async function markAll(store2, channel2, endpoint) {
+  if (!channel2.head) return void 0;
+  const files = /* @__PURE__ */ new Set();
+  const states = /* @__PURE__ */ new Set();
+  const suites = /* @__PURE__ */ new Set();
+  for (const { id } of channel2.file.states) {
+    const state = await readState(store2, id);
+    if (!state) return void 0;
+    states.add(shortId(id));
+    for (const [key, index] of Object.entries(state.indices)) {
+      const suite2 = key.slice(0, key.lastIndexOf("/"));
+      suites.add(suite2);
+      const read3 = await readIndex3(store2, index);
+      if (!read3) return void 0;
+      for (const entry2 of read3.entries) files.add(entry2.filename);
+      const path2 = `main/binary-${key.slice(suite2.length + 1)}/Packages`;
+      for (const { sha256: sha2562 } of [index, ...state.packed?.[key] ?? []])
+        files.add(`dists/${suite2}/${byHashPath(path2, sha2562)}`);
+      const contents3 = state.contents?.[key];
+      if (contents3) files.add(`dists/${suite2}/${byHashPath("main/Contents", contents3.sha256)}`);
+    }
+    for (const file3 of sourceFilesOf(state)) files.add(file3);
+    for (const suite2 of suites) await markRelease(endpoint, `dists/states/${shortId(id)}/${suite2}`, suite2, files);
+  }
+  for (const suite2 of suites) await markRelease(endpoint, `dists/${suite2}`, suite2, files);
+  return (name6) => {
+    if (files.has(name6)) return true;
+    const state = /^dists\/states\/([^/]+)\//.exec(name6)?.[1];
+    if (state !== void 0) return states.has(state);
+    const suite2 = /^dists\/(.+)\/(?:InRelease|Release|Release\.gpg)$/.exec(name6)?.[1];
+    return suite2 !== void 0 && suites.has(suite2);
+  };
+}
+async function markRelease(endpoint, folder2, suite2, files) {
+  const read3 = await endpoint.read(`${folder2}/InRelease`);
+  for (const [path2, { sha256: digest4 }] of readRelease(read3?.data ?? "").files) {
+    files.add(`dists/${suite2}/${path2}`);
+    files.add(`dists/${suite2}/${byHashPath(path2, digest4)}`);
+  }
+}
+
+// ts-src/cli/clean-up.ts
+var defaultSize = 40 * 2 ** 30;
+var folderStates = 10;
+function stateRules(distro, env2 = process.env) {
+  const { size: size3 = defaultSize, days } = distro.state;
+  const written3 = env2.SLIPWAY_STATE_SIZE;
+  if (written3 === void 0 || written3 === "") return { size: size3, days };
+  const own3 = sizeOf(written3);
+  if (own3 === void 0) writeMessage(`SLIPWAY_STATE_SIZE is no size such as 20G: ${sizeText(size3)} counts
+`);
+  return { size: own3 ?? size3, days };
+}
+async function cleanUp({ distro, root, state, driver }) {
+  await cautiously(state, async () => {
+    const own3 = root !== void 0 && isOwnStore(distro.store, root, state);
+    const store2 = own3 ? await openStore(distro.store, root, state, void 0) : void 0;
+    const done = await collect({
+      state,
+      driver,
+      ...store2 ? { store: { store: store2, own: own3 } } : {},
+      ...stateRules(distro),
+      now: Date.now()
+    });
+    const bytes = done.removed.reduce((sum, { bytes: n }) => sum + n, 0);
+    if (bytes >= 1 << 20) writeMessage(`cleaned up ${state}: ${describe3(done.removed)}
+`);
+  });
+}
+var describe3 = (counts2) => counts2.map(({ kind, things, bytes }) => `${things} ${kind} (${sizeText(bytes)})`).join(", ");
+async function retireFolderStates({ distro, root, state }, channel2, folder2) {
+  await cautiously(state, async () => {
+    const store2 = await openStore(distro.store, root, state, void 0);
+    const opened = await openChannel(store2, channel2);
+    const rules2 = { keep: keepOf(distro, channel2) ?? folderStates, graceDays: distro.publish.grace_days };
+    await retireStates(store2, opened, [new FolderEndpoint(folder2)], rules2, Date.now());
+  });
+}
+async function cautiously(state, work2) {
+  try {
+    await work2();
+  } catch (e) {
+    const words6 = environmentFault(e);
+    if (words6 === void 0) throw e;
+    writeMessage(`note: the clean-up of ${state} was given up: ${words6}
+`);
+  }
+}
+
+// ts-src/cli/reproducible.ts
+var import_node_path96 = require("node:path");
+
+// ts-src/engine/reproducible.ts
+var import_node_fs72 = require("node:fs");
+var import_node_path95 = require("node:path");
+init_files();
+init_process();
+
+// ts-src/inspect/differences.ts
+var import_node_fs71 = require("node:fs");
+var import_node_path94 = require("node:path");
+
+// ts-src/inspect/elf-sections.ts
+function sectionAt(data, at3) {
+  if (data.length < 64 || data.readUInt32BE(0) !== 2135247942) return void 0;
+  try {
+    return search(data, at3);
+  } catch (e) {
+    if (e instanceof RangeError) return void 0;
+    throw e;
+  }
+}
+function search(data, at3) {
+  const wide = data[4] === 2;
+  const little = data[5] === 1;
+  const u16 = (o) => little ? data.readUInt16LE(o) : data.readUInt16BE(o);
+  const u32 = (o) => little ? data.readUInt32LE(o) : data.readUInt32BE(o);
+  const word3 = (o) => wide ? Number(little ? data.readBigUInt64LE(o) : data.readBigUInt64BE(o)) : u32(o);
+  const table3 = word3(wide ? 40 : 32);
+  const [size3, count3, names5] = [u16(wide ? 58 : 46), u16(wide ? 60 : 48), u16(wide ? 62 : 50)];
+  const offset = (section) => word3(table3 + section * size3 + (wide ? 24 : 16));
+  const strings = offset(names5);
+  for (let i = 0; i < count3; i++) {
+    const header2 = table3 + i * size3;
+    if (u32(header2 + 4) === 8 || at3 < offset(i) || at3 >= offset(i) + word3(header2 + (wide ? 32 : 20))) continue;
+    const name6 = strings + u32(header2);
+    return data.toString("latin1", name6, data.indexOf(0, name6)) || void 0;
+  }
+  return void 0;
+}
+
+// ts-src/inspect/differences.ts
+var searched = 256 << 20;
+var kinds3 = [
+  [(s) => s.isSymbolicLink(), "a link"],
+  [(s) => s.isDirectory(), "a folder"],
+  [(s) => s.isFile(), "a file"]
+];
+function differencesOf(before2, after) {
+  const [old, now] = [treeOf(before2), treeOf(after)];
+  return [.../* @__PURE__ */ new Set([...old.keys(), ...now.keys()])].sort().flatMap((path2) => {
+    const [a, b] = [old.get(path2), now.get(path2)];
+    if (!a || !b) return [{ path: path2, what: a ? "is missing in the second build" : "is new in the second build" }];
+    return entryDifferences((0, import_node_path94.join)(before2, path2), (0, import_node_path94.join)(after, path2), a, b).map((what) => ({ path: path2, what }));
+  });
+}
+function treeOf(root) {
+  const found2 = /* @__PURE__ */ new Map();
+  const visit = (folder2) => {
+    for (const name6 of (0, import_node_fs71.readdirSync)((0, import_node_path94.join)(root, folder2)).sort()) {
+      const path2 = folder2 ? `${folder2}/${name6}` : name6;
+      const stats = (0, import_node_fs71.lstatSync)((0, import_node_path94.join)(root, path2));
+      found2.set(path2, stats);
+      if (stats.isDirectory()) visit(path2);
+    }
+  };
+  visit("");
+  return found2;
+}
+function entryDifferences(before2, after, a, b) {
+  const kind = (s) => kinds3.find(([is]) => is(s))?.[1] ?? "a special file";
+  if (kind(a) !== kind(b)) return [`is ${kind(a)}, then ${kind(b)}`];
+  if (a.isSymbolicLink()) {
+    const [from, to] = [(0, import_node_fs71.readlinkSync)(before2), (0, import_node_fs71.readlinkSync)(after)];
+    return from === to ? [] : [`leads to ${from}, then to ${to}`];
+  }
+  const found2 = [];
+  const mode = (s) => (s.mode & 4095).toString(8);
+  if (mode(a) !== mode(b)) found2.push(`has mode ${mode(a)}, then ${mode(b)}`);
+  const seconds = (s) => new Date(Math.floor(s.mtimeMs / 1e3) * 1e3).toISOString();
+  if (seconds(a) !== seconds(b)) found2.push(`has time ${seconds(a)}, then ${seconds(b)}`);
+  if (!a.isFile()) return found2;
+  if (Math.max(a.size, b.size) > searched) {
+    if (a.size !== b.size) found2.push(`has ${a.size} bytes, then ${b.size}`);
+    return found2;
+  }
+  const content = contentDifference((0, import_node_fs71.readFileSync)(before2), (0, import_node_fs71.readFileSync)(after));
+  return content === void 0 ? found2 : [...found2, content];
+}
+function contentDifference(a, b) {
+  if (a.equals(b)) return void 0;
+  const at3 = firstDifference(a, b);
+  const sizes = a.length === b.length ? "" : `; ${a.length} bytes, then ${b.length}`;
+  if (isText(a) && isText(b)) {
+    const line2 = a.subarray(0, at3).toString("latin1").split("\n").length;
+    return `line ${line2}: ${quoted3(lineAt(a, at3))}, then ${quoted3(lineAt(b, at3))}`;
+  }
+  const member2 = memberAt(a, at3);
+  if (member2) return `member ${member2.name}, byte ${member2.offset}${sizes}`;
+  const section = sectionAt(a, at3);
+  return `byte ${at3}${section === void 0 ? "" : `, in ${section}`}${sizes}`;
+}
+function firstDifference(a, b) {
+  const end2 = Math.min(a.length, b.length);
+  const block8 = 1 << 16;
+  let at3 = 0;
+  while (at3 + block8 <= end2 && a.subarray(at3, at3 + block8).equals(b.subarray(at3, at3 + block8))) at3 += block8;
+  while (at3 < end2 && a[at3] === b[at3]) at3++;
+  return at3;
+}
+var isText = (data) => !data.subarray(0, 1 << 16).includes(0);
+var quoted3 = (line2) => JSON.stringify(line2.length > 100 ? `${line2.slice(0, 100)}\u2026` : line2);
+function lineAt(data, at3) {
+  const begin = at3 > 0 ? data.lastIndexOf(10, at3 - 1) + 1 : 0;
+  const end2 = data.indexOf(10, at3);
+  return data.toString("utf8", Math.max(begin, at3 - 60), Math.min(end2 < 0 ? data.length : end2, at3 + 60));
+}
+function memberAt(data, at3) {
+  if (data.toString("latin1", 0, 8) !== "!<arch>\n") return void 0;
+  let header2 = 8;
+  while (header2 + 60 <= data.length) {
+    const size3 = Number(data.toString("latin1", header2 + 48, header2 + 58).trim());
+    const end2 = header2 + 60 + size3 + size3 % 2;
+    if (!Number.isSafeInteger(size3) || size3 < 0) return void 0;
+    if (at3 < end2)
+      return { name: data.toString("latin1", header2, header2 + 16).trim(), offset: Math.max(0, at3 - header2 - 60) };
+    header2 = end2;
+  }
+  return void 0;
+}
+
+// ts-src/engine/reproducible.ts
+init_diagnostics();
+init_digest();
+init_names();
+async function checkReproducible(session2, options5) {
+  const all = session2.graphs.flatMap(
+    (graph2) => graph2.scope.packages.flatMap(
+      (_, number7) => graph2.records[number7] && options5.chosen(graph2, number7) ? [{ graph: graph2, number: number7 }] : []
+    )
+  );
+  const rank = ({ graph: graph2, number: number7 }) => sha256(`${options5.stamp.slice(0, 8)} ${graph2.id} ${packageOf(graph2, number7).name}`);
+  const chosen = options5.sample === void 0 ? all : all.map((task) => ({ task, rank: rank(task) })).sort((a, b) => compare(a.rank, b.rank)).slice(0, options5.sample).map(({ task }) => task);
+  const found2 = [];
+  await parallel(chosen, options5.workers, async ({ graph: graph2, number: number7 }) => {
+    if (options5.signal.aborted) return;
+    options5.started(`${graph2.id}/${packageOf(graph2, number7).name}`);
+    found2.push(await checkOne(session2, options5, graph2, number7));
+  });
+  return found2.sort((a, b) => compare(`${a.id}/${a.name}`, `${b.id}/${b.name}`));
+}
+async function checkOne(session2, options5, graph2, number7) {
+  const p = packageOf(graph2, number7);
+  const record3 = recordOf2(graph2, number7);
+  const repair = new StoreRepair({
+    ...session2,
+    state: session2.input.state,
+    output: options5.output,
+    note: session2.say,
+    restored: () => void 0
+  });
+  const log = (0, import_node_path95.join)(options5.output, "logs", graph2.id, `${p.name}.again.log`);
+  const outcome = await repair.run(graph2, async (work2) => {
+    const resolved = await session2.taskKeys.resolveKey(graph2, number7);
+    if (typeof resolved === "string") return failed(resolved);
+    const stamp = stampIn(record3.version);
+    if (stamp === void 0) return failed(`its version ${record3.version} has no stamp`);
+    const again = await session2.builder.repeat({
+      graph: graph2,
+      number: number7,
+      package: p,
+      resolved,
+      work: work2,
+      log,
+      repeat: { version: record3.version, stamp }
+    });
+    return again.state === "made" ? compareFiles(session2, options5, record3, again.value, work2) : again;
+  });
+  const result2 = outcome.state === "made" ? outcome.value : { state: "failed", reason: outcome.reason, differences: [] };
+  return { id: graph2.id, name: p.name, ...result2 };
+}
+async function compareFiles(session2, options5, record3, files, work2) {
+  const differences = [];
+  let report2;
+  const second = new Map(files.map((f) => [(0, import_node_path95.basename)(f), f]));
+  for (const [i, deb2] of record3.debs.entries()) {
+    const after = second.get(deb2.name);
+    second.delete(deb2.name);
+    if (after === void 0) differences.push({ path: deb2.name, what: "is missing in the second build" });
+    else if (await sha256File(after) !== deb2.sha256) {
+      const before2 = await session2.store.path(deb2);
+      if (before2 === void 0) return failed(`the store lost ${deb2.name}`);
+      const inside = await insideOf2(before2, after, deb2, (0, import_node_path95.join)(work2, `compare-${i}`));
+      if (typeof inside === "string") return failed(inside);
+      differences.push(...inside);
+      report2 ??= await diffoscope(before2, after, record3.package, options5);
+    }
+  }
+  for (const name6 of second.keys()) differences.push({ path: name6, what: "is new in the second build" });
+  return made({
+    state: differences.length ? "different" : "equal",
+    differences,
+    ...report2 === void 0 ? {} : { report: report2 }
+  });
+}
+async function insideOf2(before2, after, deb2, folder2) {
+  const [a, b] = [(0, import_node_path95.join)(folder2, "before"), (0, import_node_path95.join)(folder2, "after")];
+  makeFolder(folder2);
+  for (const [file3, to] of [
+    [before2, a],
+    [after, b]
+  ]) {
+    const out = await run("dpkg-deb", ["--raw-extract", file3, to]);
+    if (out.code !== 0) return `dpkg-deb can't unpack ${(0, import_node_path95.basename)(file3)}: ${reasonOf(out)}`;
+  }
+  const found2 = differencesOf(a, b).map(({ path: path2, what }) => ({ path: `${deb2.name.split("_")[0]}: ${path2}`, what }));
+  const archive = {
+    path: deb2.name,
+    what: "differs, though its files are equal: their order or their compression does"
+  };
+  return found2.length ? found2 : [archive];
+}
+async function diffoscope(before2, after, name6, options5) {
+  const timeout = AbortSignal.timeout(10 * 6e4);
+  const asked2 = await run(
+    "diffoscope",
+    ["--no-progress", "--max-text-report-size", String(4 << 20), "--text", "-", before2, after],
+    { signal: AbortSignal.any([timeout, options5.signal]) }
+  );
+  if (asked2.code === 127 || !asked2.stdout) return void 0;
+  const report2 = (0, import_node_path95.join)("reproducible", `${name6}.diffoscope.txt`);
+  makeFolder((0, import_node_path95.join)(options5.output, "reproducible"));
+  (0, import_node_fs72.writeFileSync)((0, import_node_path95.join)(options5.output, report2), asked2.stdout);
+  return report2;
+}
+
+// ts-src/cli/reproducible.ts
+init_files();
+
+// ts-src/render/reproducible.ts
+var shownDifferences = 20;
+function renderReproducible(builds) {
+  const lines2 = [];
+  for (const b of builds) {
+    if (b.state === "equal") continue;
+    if (b.state === "failed")
+      lines2.push(`${b.id}/${b.name}: its second build failed: ${printable(b.reason ?? "").split("\n")[0]}`);
+    else lines2.push(`${b.id}/${b.name}: its second build differs`);
+    for (const d of b.differences.slice(0, shownDifferences)) lines2.push(`  ${printable(`${d.path} ${d.what}`)}`);
+    const more = b.differences.length - shownDifferences;
+    if (more > 0) lines2.push(`  and ${more} more (reproducible.json has all)`);
+    if (b.report !== void 0) lines2.push(`  diffoscope: ${b.report}`);
+  }
+  const equal2 = builds.filter((b) => b.state === "equal").length;
+  lines2.push(`built twice: ${plural(builds.length, "package")}, ${equal2} equal to the byte`);
+  return `${lines2.join("\n")}
+`;
+}
+
+// ts-src/cli/reproducible.ts
+var reproducibleOptions = {
+  "check-reproducible": {
+    type: "boolean",
+    help: "build the named packages a second time under different conditions and compare every byte"
+  },
+  sample: {
+    type: "string",
+    value: "N",
+    help: "with --check-reproducible: only N packages, other packages each day"
+  }
+};
+function checkOf(values) {
+  const asked2 = values["check-reproducible"] === true;
+  if (values.sample === void 0) return asked2 ? { sample: void 0 } : void 0;
+  const sample = sampleOf(values.sample);
+  if (!asked2 || sample === "wrong") return "--sample takes a number from 1 on, and goes with --check-reproducible";
+  return { sample };
+}
+function sampleOf(value2) {
+  if (value2 === void 0) return void 0;
+  return /^[1-9]\d{0,5}$/.test(value2) ? Number(value2) : "wrong";
+}
+async function checkBuilds(session2, options5) {
+  const { output, signal } = options5;
+  const builds = await checkReproducible(session2, {
+    chosen: (graph2, number7) => "named" in packageOf(graph2, number7).why,
+    ...options5,
+    stamp: session2.input.plan.stamp,
+    started: (name6) => writeNote(`building ${name6} once more
+`)
+  });
+  writeWhole((0, import_node_path96.join)(output, "reproducible.json"), `${JSON.stringify(builds, void 0, 1)}
+`);
+  writeMessage(renderReproducible(builds));
+  return signal.aborted || builds.some((b) => b.state !== "equal") ? exit.failed : exit.ok;
+}
+
+// ts-src/cli/build.ts
+var build2 = defineCommand({
+  summary: "build packages and put them into a signed apt repository",
+  usage: "build [PACKAGE|GLOB ...]",
+  examples: [
+    "slipway build",
+    "slipway build acme_drive --override robot=../robot",
+    "slipway build --dry-run",
+    "slipway build --lock lock.yaml --check-reproducible"
+  ],
+  details: `Fetches the sources, builds each package without network in a root of its own, and keeps the result in the store. Nothing
+is built twice. If the interface of a package changes, its dependents are built again, otherwise not. A package that
+fails stops only its dependents. If a build was stopped or killed, or the disk was full, start it again: it continues.
+
+The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.yaml and result.json.`,
+  options: {
+    ...buildOptions2,
+    ...reproducibleOptions,
+    test: { type: "boolean", help: "also run the tests of the named packages" },
+    partial: {
+      type: "boolean",
+      help: "publish what was built, and leave out packages that do not fit it (default: keep the former versions of all of them)"
+    }
+  },
+  run: (values, packages) => runBuild("build", values, packages, values.test === true)
+});
+var test2 = defineCommand({
+  summary: "build packages and run their tests",
+  usage: "test [PACKAGE|GLOB ...]",
+  examples: ["slipway test acme_drive", "slipway test --retest --retries 2"],
+  details: `Runs the tests of the named packages, or of all packages that distro.yaml names: tests of catkin and ament, CTest and
+pytest. They run in a root that also has the test dependencies. Results are cached like builds, also those of failed
+tests: a test runs again only when its inputs change, or with --retest. junit/ in the output folder gets the results.
+Nothing is published.`,
+  options: buildOptions2,
+  run: (values, packages) => runBuild("test", values, packages, true)
+});
+async function runBuild(verb, values, packages, tests) {
+  const limits2 = limitsOf(verb, values);
+  if (!limits2) return exit.usage;
+  if (values.retries !== void 0 && !/^\d{1,2}$/.test(values.retries) || values.untrusted !== void 0 && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$/.test(values.untrusted)) {
+    writeMessage(
+      `slipway ${verb}: --retries takes a number below 100, --untrusted a name of letters, digits, ".", "_" and "-"
+`
+    );
+    return exit.usage;
+  }
+  const check4 = checkOf(values);
+  const alone2 = values["incremental-objects"] === true && (values.untrusted !== void 0 || check4 !== void 0);
+  if (typeof check4 === "string" || alone2) {
+    const words6 = typeof check4 === "string" ? check4 : "--incremental-objects is for builds on your own machine alone";
+    writeMessage(`slipway ${verb}: ${words6}
+`);
+    return exit.usage;
+  }
+  const planned2 = await readAndPlan(values, packages, {
+    tests,
+    underlays: { keeps: values.untrusted === void 0, renews: values["renew-base"] === true }
+  });
+  showDiagnostics(planned2.diagnostics);
+  if (!planned2.ok) return exit.failed;
+  const { workspace, plan: plan2 } = planned2.value;
+  if (values["incremental-objects"] === true && !isOwnStore(workspace.distro.store, workspace.root, workspace.state)) {
+    showDiagnostics([
+      error("objects-shared", "object files are not kept for builds whose store other machines share", {
+        file: workspace.file,
+        hint: "without --incremental-objects, or with a store on this machine (`store: file:.slipway/store`)"
+      })
+    ]);
+    return exit.failed;
+  }
+  const output = values.output === void 0 ? (0, import_node_path97.join)(workspace.root, "out") : (0, import_node_path97.resolve)(values.output);
+  const driver = driverOf(values);
+  const lacking2 = values["dry-run"] === true ? [] : await missingTools(driver.name, plan2);
+  if (lacking2.length) {
+    showDiagnostics(lacking2);
+    return exit.failed;
+  }
+  if (verb === "build" && values.untrusted === void 0 && !values["dry-run"]) {
+    const { signing_key, organization } = workspace.distro;
+    const keys = await trySigning(keyOf2(signing_key, workspace.state, organization), Date.now());
+    showDiagnostics(keys);
+    if (keys.some(isError)) return exit.failed;
+  }
+  const publishes = verb === "build" && values.untrusted === void 0;
+  const stop = untilStopped(() => writeNote("\nstopping: what was finished is kept\n"));
+  makeFolder(workspace.state);
+  if (values["dry-run"] !== true) makeFolder((0, import_node_path97.join)(output, "logs"));
+  await openScratch(workspace.state, driver, (line2) => writeMessage(`${line2}
+`));
+  let code2;
+  try {
+    code2 = await buildAll(values, planned2.value, {
+      output,
+      limits: limits2,
+      tests,
+      check: check4,
+      publishes,
+      signal: stop.signal
+    });
+  } finally {
+    await closeScratch(driver);
+    stop.done();
+  }
+  if (stop.signal.aborted || values["dry-run"] === true) return code2;
+  const { distro, root, state } = workspace;
+  if (publishes) await retireFolderStates({ distro, root, state }, folderChannel(output), (0, import_node_path97.join)(output, "apt"));
+  await cleanUp({ distro, root, state, driver });
+  return code2;
+}
+async function buildAll(values, planned2, wanted) {
+  const { workspace, plan: plan2 } = planned2;
+  const { output, signal } = wanted;
+  const begun = Date.now();
+  showDiagnostics(await pinSources(workspace, plan2));
+  const input = {
+    ...runInputOf(planned2),
+    untrusted: values.untrusted,
+    tested: (p) => wanted.tests && "named" in p.why
+  };
+  const store2 = await openStore(workspace.distro.store, workspace.root, workspace.state, input.untrusted);
+  const rebuild = values.rebuild ? matcher(values.rebuild) : () => false;
+  showDiagnostics(unmatched(values.rebuild ?? [], plan2));
+  const lost3 = /* @__PURE__ */ new Set();
+  const nameOf6 = namesByDebian(planned2);
+  for (let attempt = 0; ; attempt++) {
+    const channel2 = await openChannel(store2, folderChannel(output), true);
+    const session2 = await openSession(input, {
+      say: (line2) => writeNote(`${line2}
+`),
+      driver: driverOf(values),
+      limits: wanted.limits,
+      renewBase: values["renew-base"] === true && !attempt,
+      signal,
+      channelVersion: heldIn(channel2.value.versions),
+      store: store2,
+      incrementalObjects: values["incremental-objects"] === true,
+      ...values.retries === void 0 ? {} : { retries: Number(values.retries) }
+    });
+    if (!attempt || !("graphs" in session2)) showDiagnostics(session2.diagnostics);
+    if (!("graphs" in session2)) return exit.failed;
+    for (const key of lost3) session2.hints.builds.delete(key);
+    if (values["dry-run"] === true) return foretell(values, session2, wanted, rebuild);
+    await runEngine(values, session2, wanted, attempt ? () => false : rebuild);
+    const published = wanted.publishes ? await publishChannel(channel2, {
+      runs: session2.graphs,
+      store: store2,
+      state: workspace.state,
+      endpoints: [new FolderEndpoint((0, import_node_path97.join)(output, "apt"))],
+      organization: workspace.distro.organization,
+      signingKey: keyOf2(workspace.distro.signing_key, workspace.state, workspace.distro.organization),
+      environments: environmentsOf(workspace.distro, planned2.lock),
+      stamp: plan2.stamp,
+      lock: await lockOfRun(planned2, session2, channel2.name),
+      now: Date.now(),
+      settings: repositorySettings(workspace.distro),
+      makeSource: (source3) => makeSourcePackage(session2.builder.options, source3),
+      partial: isPartial(planned2),
+      leaveOut: values.partial === true,
+      belongs: (scope2, debian2) => nameOf6(scope2, debian2) !== void 0,
+      nameOf: nameOf6
+    }) : { sources: [], diagnostics: [], lost: [] };
+    if (!published.lost.length || attempt === 2) {
+      const code2 = await endBuild(values, planned2, wanted, { session: session2, published, begun });
+      if (!wanted.check || signal.aborted) return code2;
+      const checked = await checkBuilds(session2, { output, signal, workers: wanted.limits.workers, ...wanted.check });
+      return code2 === exit.ok ? checked : code2;
+    }
+    writeNote(
+      `the store lost ${published.lost.length === 1 ? "a package" : `${published.lost.length} packages`}, or they were damaged: they are built again
+`
+    );
+    for (const key of published.lost) {
+      lost3.add(key);
+      await store2.forget(key);
+    }
+  }
+}
+async function foretell(values, session2, wanted, rebuild) {
+  const outlook = await engineOf(values, session2, wanted, rebuild, notesOnly(session2.say)).start();
+  const results = resultsOf(session2.graphs);
+  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}
+`);
+  else {
+    writeOutput(renderForetold(results));
+    writeNote(`${renderOutlook(outlook)}
+`);
+  }
+  for (const w of session2.waiting) writeMessage(`${w}
+`);
+  return results.some((t) => t.state === "failed" || t.state === "blocked") ? exit.failed : exit.ok;
+}
+function engineOf(values, session2, wanted, rebuild, progress) {
+  return schedulerOf(session2, {
+    output: wanted.output,
+    workers: wanted.limits.workers,
+    failFast: values["fail-fast"] === true,
+    rebuild,
+    retest: values.retest === true,
+    progress,
+    signal: wanted.signal
+  });
+}
+async function runEngine(values, session2, wanted, rebuild) {
+  const { graphs: runs } = session2;
+  const expected = (t) => session2.history.get(t.kind === "test" ? `${t.name} test` : t.name) ?? 15e3;
+  const progress = makeProgress({
+    tasks: resultsOf(runs),
+    view: viewFor(values.json === true),
+    verbose: values.verbose === true,
+    expected,
+    workers: wanted.limits.workers,
+    now: Date.now
+  });
+  const engine = engineOf(values, session2, wanted, rebuild, progress);
+  try {
+    const outlook = await engine.start();
+    progress.note(renderOutlook(outlook));
+    await engine.run();
+  } finally {
+    progress.close();
+  }
+  session2.history.learn(runs);
+}
+
+// ts-src/cli/channel.ts
+init_diagnostics();
+
+// ts-src/publish/difference.ts
+init_diagnostics();
+init_maps();
+var sortedKeys2 = (a, b) => [.../* @__PURE__ */ new Set([...Object.keys(a), ...Object.keys(b)])].sort(compare);
+function differenceOf(a, b, locks2 = [void 0, void 0]) {
+  const suites = {};
+  for (const suite2 of sortedKeys2(a.suites, b.suites)) {
+    const [x, y] = [a.suites[suite2] ?? {}, b.suites[suite2] ?? {}];
+    const of = { added: [], removed: [], changed: [], tests: [] };
+    for (const name6 of sortedKeys2(x, y)) {
+      const [before2, after] = [ownIn(x, name6), ownIn(y, name6)];
+      if (!after) {
+        if (before2) of.removed.push([name6, before2.version]);
+      } else if (!before2) of.added.push([name6, after.version]);
+      else if (before2.version !== after.version)
+        of.changed.push([name6, before2.version, after.version, before2.abi !== after.abi]);
+    }
+    const [s, t] = [a.tests[suite2] ?? {}, b.tests[suite2] ?? {}];
+    for (const name6 of sortedKeys2(s, t)) {
+      const [then, since] = [ownIn(s, name6) ?? "-", ownIn(t, name6) ?? "-"];
+      if (then !== since) of.tests.push([name6, then, since]);
+    }
+    if (of.added.length || of.removed.length || of.changed.length || of.tests.length) suites[suite2] = of;
+  }
+  const [m, n] = locks2;
+  return {
+    suites,
+    repositories: m && n ? repositoryChanges(m, n) : [],
+    system: m && n ? systemChanges(m, n) : []
+  };
+}
+function repositoryChanges(m, n) {
+  return sortedKeys2(m.distributions, n.distributions).flatMap((d) => {
+    const [x, y] = [ownIn(m.distributions, d) ?? {}, ownIn(n.distributions, d) ?? {}];
+    return sortedKeys2(x, y).flatMap((name6) => {
+      const at3 = (r) => r?.commit ?? r?.release ?? "-";
+      const [then, since] = [at3(ownIn(x, name6)), at3(ownIn(y, name6))];
+      return then === since ? [] : [[d, name6, then, since]];
+    });
+  });
+}
+function systemChanges(m, n) {
+  return sortedKeys2(m.platforms, n.platforms).flatMap((p) => {
+    const [x, y] = [ownIn(m.platforms, p)?.packages ?? {}, ownIn(n.platforms, p)?.packages ?? {}];
+    return sortedKeys2(x, y).flatMap((name6) => {
+      const [then, since] = [ownIn(x, name6) ?? "-", ownIn(y, name6) ?? "-"];
+      return then === since ? [] : [[p, name6, then, since]];
+    });
+  });
+}
+
+// ts-src/publish/promotion.ts
+var import_node_path98 = require("node:path");
+init_files();
+init_diagnostics();
+init_names();
+
+// ts-src/publish/relations.ts
+function relations2(field) {
+  return (field ?? "").split(",").filter((clause) => clause.trim()).map(
+    (clause) => clause.split("|").flatMap((text8) => {
+      const [, name6, operator, version3] = /^\s*([a-z0-9][a-z0-9+.-]*)(?::\w+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*(\S+?)\s*\))?/.exec(text8) ?? [];
+      return name6 === void 0 ? [] : [{ name: name6, operator, version: version3, text: text8.trim() }];
+    })
+  );
+}
+function meets(version3, { operator, version: bound2 }) {
+  if (operator === void 0 || bound2 === void 0) return true;
+  if (version3 === void 0) return false;
+  const order3 = compareDebianVersions(version3, bound2);
+  return { "<<": order3 < 0, "<=": order3 <= 0, "=": order3 === 0, ">=": order3 >= 0, ">>": order3 > 0 }[operator] === true;
+}
+
+// ts-src/publish/installability.ts
+function brokenPackages(own3, archive) {
+  const byName3 = /* @__PURE__ */ new Map();
+  const offer = (name6, candidate, version3) => {
+    const all = byName3.get(name6);
+    if (all) all.push({ candidate, version: version3 });
+    else byName3.set(name6, [{ candidate, version: version3 }]);
+  };
+  const add2 = (stanza) => {
+    const name6 = valueOf2(stanza, "Package") ?? "";
+    const version3 = valueOf2(stanza, "Version") ?? "";
+    const candidate = { name: name6, version: version3, stanza, clauses: void 0, wanted: [], broken: void 0 };
+    offer(name6, candidate, version3);
+    for (const [provided] of relations2(valueOf2(stanza, "Provides")))
+      if (provided) offer(provided.name, candidate, provided.version);
+    return candidate;
+  };
+  for (const stanza of archive) add2(stanza);
+  const roots = own3.map(add2);
+  const dead = [];
+  const open3 = [...roots];
+  for (let candidate = open3.pop(); candidate; candidate = open3.pop()) {
+    if (candidate.clauses) continue;
+    candidate.clauses = [];
+    for (const alternatives of clausesOf(candidate.stanza)) {
+      const text8 = alternatives.map((a) => a.text).join(" | ");
+      const clause = { owner: candidate, text: text8, alive: 0 };
+      candidate.clauses.push(clause);
+      for (const met of new Set(alternatives.flatMap((a) => candidatesFor(byName3, a)))) {
+        clause.alive++;
+        met.wanted.push(clause);
+        if (!met.clauses) open3.push(met);
+      }
+      if (clause.alive === 0 && !candidate.broken) {
+        candidate.broken = { needs: text8, of: candidate.name };
+        dead.push(candidate);
+      }
+    }
+  }
+  for (let gone = dead.pop(); gone; gone = dead.pop()) {
+    const reason = gone.broken;
+    for (const clause of gone.wanted) {
+      clause.alive--;
+      if (clause.alive > 0 || clause.owner.broken) continue;
+      clause.owner.broken = reason;
+      dead.push(clause.owner);
+    }
+  }
+  return roots.flatMap(({ name: name6, version: version3, broken }) => broken ? [{ package: name6, version: version3, ...broken }] : []);
+}
+var clausesOf = (stanza) => [
+  ...relations2(valueOf2(stanza, "Pre-Depends")),
+  ...relations2(valueOf2(stanza, "Depends"))
+];
+var candidatesFor = (byName3, relation) => (byName3.get(relation.name) ?? []).flatMap(({ candidate, version: version3 }) => meets(version3, relation) ? [candidate] : []);
+function valueOf2(stanza, field) {
+  const begin = stanza.startsWith(`${field}:`) ? 0 : stanza.indexOf(`
+${field}:`) + 1;
+  if (begin === 0 && !stanza.startsWith(`${field}:`)) return void 0;
+  let end2 = stanza.indexOf("\n", begin);
+  while (end2 >= 0 && /[ \t]/.test(stanza[end2 + 1] ?? "")) end2 = stanza.indexOf("\n", end2 + 1);
+  return stanza.slice(begin + field.length + 1, end2 < 0 ? void 0 : end2).replaceAll("\n", " ").trim();
+}
+
+// ts-src/publish/criteria.ts
+init_maps();
+
+// ts-src/publish/upgrade.ts
+function offersOf(stanzas) {
+  const offers = /* @__PURE__ */ new Map();
+  const add2 = (name6, version3) => offers.set(name6, [...offers.get(name6) ?? [], version3]);
+  for (const stanza of stanzas) {
+    add2(fieldOf2(stanza, "Package") ?? "", fieldOf2(stanza, "Version"));
+    for (const p of relations2(fieldOf2(stanza, "Provides")).flat()) add2(p.name, p.version);
+  }
+  return offers;
+}
+var isMet = (offers, relation) => offers.get(relation.name)?.some((version3) => meets(version3, relation)) === true;
+function unmetIn(asked2, all) {
+  const offers = offersOf(all);
+  const own3 = ownPrefix([...offers.keys()]);
+  return asked2.flatMap((stanza) => {
+    const clauses = [...relations2(fieldOf2(stanza, "Pre-Depends")), ...relations2(fieldOf2(stanza, "Depends"))];
+    const unmet = clauses.find((alternatives) => alternatives.every((a) => own3(a.name) && !isMet(offers, a)));
+    const name6 = fieldOf2(stanza, "Package") ?? "";
+    return unmet ? [{ name: name6, needs: unmet.map((a) => a.text).join(" | ") }] : [];
+  });
+}
+function removedByUpgrade(before2, after) {
+  const names5 = new Set(after.map((stanza) => fieldOf2(stanza, "Package")));
+  let stay = before2.filter((stanza) => !names5.has(fieldOf2(stanza, "Package")));
+  const removed = [];
+  const excluding = after.flatMap(
+    (stanza) => [...relations2(fieldOf2(stanza, "Conflicts")), ...relations2(fieldOf2(stanza, "Breaks"))].flat().map((relation) => ({ by: fieldOf2(stanza, "Package") ?? "", relation }))
+  );
+  const leave = (name6, why) => {
+    removed.push({ name: name6, why });
+    stay = stay.filter((stanza) => fieldOf2(stanza, "Package") !== name6);
+  };
+  for (const stanza of stay) {
+    const offers = offersOf([stanza]);
+    const found2 = excluding.find(({ relation }) => isMet(offers, relation));
+    if (found2) leave(fieldOf2(stanza, "Package") ?? "", `is excluded by ${found2.by}`);
+  }
+  for (let more = stay.length > 0; more; ) {
+    const unmet = unmetIn(stay, [...after, ...stay]);
+    for (const { name: name6, needs } of unmet) leave(name6, `is there no more, and needs ${needs}`);
+    more = unmet.length > 0;
+  }
+  return removed;
+}
+function ownPrefix(all) {
+  const words6 = all.map((name6) => name6.split("-"));
+  const first3 = words6[0] ?? [];
+  let shared2 = 0;
+  while (shared2 < first3.length - 1 && words6.every((w) => w[shared2] === first3[shared2])) shared2++;
+  const prefix2 = `${first3.slice(0, shared2).join("-")}-`;
+  return shared2 ? (name6) => name6.startsWith(prefix2) : (name6) => all.includes(name6);
+}
+
+// ts-src/publish/criteria.ts
+var names2 = (suites, suite2) => Object.keys(suites[suite2] ?? {});
+var most3 = 8;
+var verdict = (criterion, faults3, good2) => ({
+  criterion,
+  passed: !faults3.length,
+  reason: faults3.length ? someOf(faults3, most3) : good2
+});
+function judge(rules2, candidate) {
+  const { suites } = candidate.state;
+  return [
+    versionsRise(candidate),
+    ...rules2.packages.length ? [packagesThere(rules2.packages, suites)] : [],
+    ...rules2.count === void 0 ? [] : [countReached(rules2.count, suites)],
+    ...rules2.percent === void 0 ? [] : [percentReached(rules2.percent, candidate)],
+    ...rules2.architectures ? [architecturesComplete(suites)] : [],
+    ...rules2.installable ? [installable2(candidate)] : [],
+    ...rules2.abi ? [abiClosed(suites)] : [],
+    ...rules2.archive ? [archiveHasAll(candidate.archives ?? {}, candidate)] : [],
+    ...rules2.upgrade ? [upgradeKeeps(candidate)] : [],
+    ...rules2.nothing_lost ? [nothingLost(candidate)] : [],
+    ...rules2.tests ? [testsHold(candidate)] : [],
+    ...rules2.age_hours === void 0 ? [] : [oldEnough(rules2.age_hours, candidate)],
+    ...rules2.approval ? [approved(candidate)] : []
+  ];
+}
+function versionsRise({ state, target: target2, versions }) {
+  const faults3 = Object.entries(state.suites).flatMap(
+    ([suite2, packages]) => Object.entries(packages).flatMap(([debian2, held]) => {
+      const highest3 = ownIn(versions[suite2], debian2);
+      if (highest3 === void 0 || sameFiles(held, ownIn(target2?.suites[suite2], debian2))) return [];
+      const order3 = compareDebianVersions(held.version, highest3);
+      return order3 > 0 ? [] : [`${suite2}: ${debian2} ${held.version} is not above ${highest3}, which the channel held`];
+    })
+  );
+  return verdict("versions", faults3, "no version goes down");
+}
+function packagesThere(globs, suites) {
+  const faults3 = Object.keys(suites).flatMap(
+    (suite2) => globs.filter((glob2) => {
+      const matches = matcher([glob2]);
+      return !names2(suites, suite2).some(matches);
+    }).map((glob2) => `${suite2} has no ${glob2}`)
+  );
+  return verdict(
+    "packages",
+    faults3,
+    `${globs.length} named ${globs.length === 1 ? "package is" : "packages are"} there`
+  );
+}
+function countReached(count3, suites) {
+  const faults3 = Object.keys(suites).filter((suite2) => names2(suites, suite2).length < count3).map((suite2) => `${suite2} has ${names2(suites, suite2).length} packages, ${count3} are asked for`);
+  return verdict("count", faults3, `at least ${count3} packages in each suite`);
+}
+function percentReached(percent, { state, target: target2 }) {
+  const before2 = target2?.suites ?? {};
+  const faults3 = Object.keys(before2).flatMap((suite2) => {
+    const [now, then] = [names2(state.suites, suite2).length, names2(before2, suite2).length];
+    return now * 100 >= then * percent ? [] : [`${suite2} has ${now} packages of ${then}, ${percent} % are asked for`];
+  });
+  return verdict("percent", faults3, `at least ${percent} % of the packages that the target has`);
+}
+function architecturesComplete(suites) {
+  const bySuite = /* @__PURE__ */ new Map();
+  for (const key of Object.keys(suites)) {
+    const suite2 = key.slice(0, key.lastIndexOf("/"));
+    bySuite.set(suite2, [...bySuite.get(suite2) ?? [], key]);
+  }
+  const faults3 = [...bySuite.values()].flatMap((keys) => {
+    const all = new Set(keys.flatMap((key) => names2(suites, key)));
+    return keys.flatMap((key) => {
+      const lacking2 = [...all].filter((name6) => !Object.hasOwn(ownEntry(suites, key), name6)).sort();
+      return lacking2.length ? [`${key} lacks ${someOf(lacking2, 5)}`] : [];
+    });
+  });
+  return verdict("architectures", faults3, "each architecture has every package");
+}
+function nothingLost({ state, target: target2 }) {
+  const before2 = target2?.suites ?? {};
+  const faults3 = Object.keys(before2).flatMap((suite2) => {
+    const lost3 = names2(before2, suite2).filter((name6) => !Object.hasOwn(state.suites[suite2] ?? {}, name6)).sort();
+    return lost3.length ? [`${suite2} loses ${someOf(lost3, 5)}`] : [];
+  });
+  return verdict("nothing_lost", faults3, "nothing that the target has is lost");
+}
+function testsHold(candidate) {
+  const { state, target: target2 } = candidate;
+  const failing = Object.entries(state.tests).flatMap(
+    ([suite2, tests]) => Object.entries(tests).flatMap(
+      ([name6, outcome]) => outcome === "failed" && !["failed", "flaky"].includes(ownIn(target2?.tests[suite2], name6) ?? "") ? [{ suite: suite2, name: name6, flaky: wasFlaky(candidate, suite2, name6) }] : []
+    )
+  );
+  const faults3 = failing.filter((f) => !f.flaky).map((f) => `${f.suite}: tests of ${f.name} fail newly`);
+  const flaky = failing.filter((f) => f.flaky).map((f) => `${f.suite}: ${f.name}`);
+  const beside = flaky.length ? `; known to be flaky: ${someOf(flaky, most3)}` : "";
+  return verdict("tests", faults3, `no test fails that did not fail in the target${beside}`);
+}
+function wasFlaky({ state, history = [] }, suite2, name6) {
+  const key = ownIn(state.suites[suite2], name6)?.key;
+  return history.some(({ suites, tests }) => {
+    const outcome = ownIn(tests[suite2], name6);
+    return outcome === "flaky" || outcome === "passed" && key !== void 0 && ownIn(suites[suite2], name6)?.key === key;
+  });
+}
+function abiClosed(suites) {
+  const faults3 = Object.entries(suites).flatMap(([suite2, packages]) => {
+    const given = new Set(Object.values(packages).map((held) => held.abi));
+    return Object.entries(packages).flatMap(
+      ([debian2, { requires }]) => requires.filter((abi2) => !given.has(abi2)).map((abi2) => `${suite2}: ${debian2} was built against ${abi2}, which no package has`)
+    );
+  });
+  return verdict("abi", faults3, "each package finds the ABI that it was built against");
+}
+function oldEnough(hours, { state, now }) {
+  const age = (now - state.when) / 36e5;
+  return verdict(
+    "age_hours",
+    age >= hours ? [] : [`it is ${age.toFixed(1)} hours old, ${hours} are asked for`],
+    `older than ${hours} hours`
+  );
+}
+function approved({ approvedBy }) {
+  return verdict(
+    "approval",
+    approvedBy === void 0 ? ["nobody approved of it"] : [],
+    `approved by ${approvedBy ?? ""}`
+  );
+}
+function installable2({ stanzas }) {
+  const faults3 = Object.entries(stanzas).flatMap(
+    ([suite2, all]) => unmetIn(all, all).map(({ name: name6, needs }) => `${suite2}: ${name6} needs ${needs}`)
+  );
+  return verdict("installable", faults3, "what each package needs of the others is there");
+}
+function upgradeKeeps({ stanzas, targetStanzas }) {
+  const faults3 = Object.entries(targetStanzas ?? {}).flatMap(
+    ([suite2, before2]) => removedByUpgrade(before2, stanzas[suite2] ?? []).map(({ name: name6, why }) => `${suite2}: ${name6} ${why}`)
+  );
+  return verdict("upgrade", faults3, "an upgrade removes no package of the target");
+}
+function archiveHasAll(archives2, { stanzas }) {
+  const faults3 = Object.entries(stanzas).flatMap(([suite2, own3]) => {
+    const archive = archives2[suite2];
+    if (!archive) return [`${suite2}: the archive of its platform is not known here`];
+    return brokenPackages(own3, archive).map((b) => {
+      const through = b.of === b.package ? "" : `, which ${b.of} needs`;
+      return `${suite2}: ${b.package} can't be installed: there is no ${b.needs}${through}`;
+    });
+  });
+  return verdict("archive", faults3, "all that packages need is there, or in the platform's archive");
+}
+
+// ts-src/publish/promotion.ts
+init_maps();
+var emptyChannelHint = (channel2) => isFolderChannel(channel2) ? "it is the channel of the output folder: `slipway build` gives it its first state" : "`slipway channel` lists the channels that have one; a channel gets its first state from a run of the farm or from `slipway promote` (docs/channels.md)";
+async function stateOf(store2, channel2, id) {
+  if (id === void 0) {
+    if (channel2.head && channel2.headId) return good({ id: channel2.headId, state: channel2.head });
+    return bad(
+      error("channel-empty", `the channel '${channel2.name}' has no state`, {
+        hint: emptyChannelHint(channel2.name)
+      })
+    );
+  }
+  const [only, ...others2] = channel2.file.states.filter((s) => s.id.startsWith(id));
+  if (/^[0-9a-f]{6,64}$/.test(id) && only && !others2.length) {
+    const state = await readState(store2, only.id);
+    if (state) return good({ id: only.id, state });
+    return bad(error("state-lost", `the store lost the state ${shortId(only.id)}, or it was damaged`));
+  }
+  return bad(
+    error("state-unknown", `the channel '${channel2.name}' has ${others2.length ? "several states" : "no state"} ${id}`, {
+      hint: `\`slipway channel ${channel2.name}\` lists its states`
+    })
+  );
+}
+async function stanzasOf(store2, state) {
+  const all = {};
+  for (const [suite2, index] of Object.entries(state.indices))
+    all[suite2] = (await entriesOf2(store2, index)).map((e) => e.text);
+  return all;
+}
+var lookedBack = 20;
+async function historyOf2(store2, from, id, state) {
+  if (!Object.values(state.tests).some((tests) => Object.values(tests).includes("failed"))) return [];
+  const at3 = from.file.states.findIndex((s) => s.id === id) + 1;
+  const states = await store2.many(from.file.states.slice(at3, at3 + lookedBack), (s) => readState(store2, s.id));
+  return states.flatMap((s) => s ?? []);
+}
+async function judgePromotion(store2, input) {
+  const { from, id, state, to, rules: rules2, now, approvedBy, archives: archives2 } = input;
+  const own3 = { ...state, suites: withoutKeyring(state.suites) };
+  const target2 = to.head && { ...to.head, suites: withoutKeyring(to.head.suites) };
+  const verdicts = judge(rules2, {
+    state: own3,
+    target: target2,
+    versions: to.value.versions,
+    stanzas: await stanzasOf(store2, state),
+    targetStanzas: to.head ? await stanzasOf(store2, to.head) : {},
+    now,
+    approvedBy,
+    history: rules2.tests ? await historyOf2(store2, from, id, state) : [],
+    ...archives2 ? { archives: archives2 } : {}
+  });
+  return { verdicts, passed: verdicts.every((v) => v.passed) };
+}
+async function promoteState(promotion, outlet) {
+  const { state, to } = promotion;
+  const draft = {
+    kind: "promotion",
+    from: promotion.from,
+    suites: { ...to.head?.suites ?? to.former, ...state.suites },
+    tests: { ...to.head?.tests, ...state.tests },
+    stamp: state.stamp,
+    who: promotion.who,
+    verdicts: promotion.verdicts,
+    ...promotion.forced === void 0 ? {} : { forced: promotion.forced }
+  };
+  const moved3 = await moveChecked(to, draft, outlet, state.lock);
+  if (!moved3.ok || outlet.settings.sources !== true || state.sources) return moved3;
+  return good(moved3.value, [
+    ...moved3.diagnostics,
+    warning(
+      "source-missing",
+      `the state of '${promotion.from.channel}' has no sources, and '${to.name}' has none of it`,
+      {
+        hint: `publish to '${promotion.from.channel}' again, and promote what that gives`
+      }
+    )
+  ]);
+}
+async function rollBack(input, outlet) {
+  const { channel: channel2, state, pointer } = input;
+  const before2 = withoutKeyring(channel2.head?.suites ?? {});
+  const stamp = stampOf(outlet.now);
+  let suites = withoutKeyring(state.suites);
+  let raised = 0;
+  if (!pointer) {
+    const scratch = (0, import_node_path98.join)(input.folder, "incoming");
+    makeFolder(scratch);
+    const made2 = await raiseVersions({
+      store: outlet.store,
+      scratch,
+      suites,
+      now: before2,
+      versions: channel2.value.versions,
+      stamp
+    });
+    if (made2.lost.length)
+      return bad(
+        error("state-lost", `the store lost ${made2.lost.length} packages of the state ${shortId(input.id)}`, {
+          hint: "choose another state"
+        })
+      );
+    suites = made2.suites;
+    raised = made2.raised.length;
+  }
+  const count3 = (of) => Object.entries(before2).reduce((n, [s, packages]) => n + Object.keys(packages).filter((d) => of(s, d)).length, 0);
+  const differs = (s, d) => {
+    const [now, then] = [ownIn(before2[s], d), ownIn(state.suites[s], d)];
+    return now !== void 0 && then !== void 0 && !sameFiles(now, then);
+  };
+  const kept3 = pointer ? count3(differs) : 0;
+  const gone = count3((s, d) => ownIn(suites[s], d) === void 0);
+  const draft = {
+    kind: "rollback",
+    from: { channel: channel2.name, state: input.id },
+    suites,
+    tests: state.tests,
+    stamp: pointer ? state.stamp : stamp,
+    who: input.who,
+    verdicts: []
+  };
+  const moved3 = await moveChecked(channel2, draft, outlet, state.lock);
+  return moved3.ok ? good({ moved: moved3.value, raised, kept: kept3, gone }) : moved3;
+}
+
+// ts-src/render/channels.ts
+var renderVerdicts = (verdicts) => renderTable(
+  ["criterion", "verdict", "reason"],
+  verdicts.map((v) => [v.criterion, v.passed ? "passes" : "FAILS", v.reason])
+);
+var most4 = 40;
+function renderDifference(difference3) {
+  const parts2 = [];
+  for (const [suite2, d] of Object.entries(difference3.suites)) {
+    const rows = [
+      ...d.changed.map(([name6, from, to, abi2]) => [name6, from, to, abi2 ? "another ABI" : ""]),
+      ...d.added.map(([name6, to]) => [name6, "-", to, "new"]),
+      ...d.removed.map(([name6, from]) => [name6, from, "-", "gone"]),
+      ...d.tests.map(([name6, from, to]) => [name6, from, to, "tests"])
+    ];
+    parts2.push(`
+${suite2}:
+${renderTable(["package", "from", "to", ""], rows.slice(0, most4))}${rest(rows.length)}`);
+  }
+  const short4 = (text8) => text8.slice(0, 12);
+  if (difference3.repositories.length)
+    parts2.push(
+      `
+repositories:
+${renderTable(
+        ["repository", "from", "to"],
+        difference3.repositories.slice(0, most4).map(([d, name6, a, b]) => [`${d}/${name6}`, short4(a), short4(b)])
+      )}${rest(difference3.repositories.length)}`
+    );
+  if (difference3.system.length)
+    parts2.push(
+      `
+system packages: ${someOf(
+        difference3.system.map(([p, name6, a, b]) => `${p} ${name6} ${a} to ${b}`),
+        10
+      )}
+`
+    );
+  return parts2.join("") || "\nthe packages are the same\n";
+}
+var rest = (count3) => count3 > most4 ? `and ${count3 - most4} more
+` : "";
+
+// ts-src/cli/channels.ts
+var import_node_path103 = require("node:path");
+init_diagnostics();
+init_remote_place();
+init_channels();
+
+// ts-src/publish/archive-lists.ts
+var import_node_fs73 = require("node:fs");
+var import_node_path99 = require("node:path");
+init_files();
+init_process();
+var largest8 = 1 << 30;
+var largestText6 = 256 << 20;
+function platformOf(distro, lock2, suite2) {
+  const architecture3 = suite2.slice(suite2.lastIndexOf("/") + 1);
+  return Object.entries(distro.platforms).filter(([, p]) => suite2.startsWith(`${p.release}-`)).map(([name6]) => `${name6}-${architecture3}`).find((id) => Object.hasOwn(lock2.platforms, id));
+}
+async function archivePackages(store2, folder2, id, locked3) {
+  const digest4 = /^[0-9a-f]{64}$/;
+  if (!digest4.test(locked3.base) || !digest4.test(locked3.archive)) return void 0;
+  const text8 = hereText(folder2, id, locked3) ?? await storedText(store2, locked3);
+  return text8?.split(/\n\n+/).filter((stanza) => stanza.startsWith("Package: "));
+}
+function hereText(folder2, id, locked3) {
+  const here = readJson(
+    (0, import_node_path99.join)(folder2, "bases", id, "current.json")
+  );
+  if (!here || here.digest !== locked3.base || here.archive !== locked3.archive) return void 0;
+  const lists = here.lists;
+  if (typeof lists !== "string" || !exists(lists)) return void 0;
+  const names5 = (0, import_node_fs73.readdirSync)(lists).filter((name6) => name6.endsWith("_Packages"));
+  const bytes = names5.reduce((sum, name6) => sum + (0, import_node_fs73.statSync)((0, import_node_path99.join)(lists, name6)).size, 0);
+  if (bytes > largestText6) throw Object.assign(new Error(`${lists}: too large`), { code: "ELARGE", path: lists });
+  return names5.length ? names5.map((name6) => (0, import_node_fs73.readFileSync)((0, import_node_path99.join)(lists, name6), "utf8")).join("\n") : void 0;
+}
+async function storedText(store2, { base, archive }) {
+  const kept3 = await store2.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path2 = kept3?.lists && await store2.path(kept3.lists);
+  if (!path2) return void 0;
+  const read3 = await run("tar", ["-x", "-z", "-O", "--wildcards", "-f", path2, "*_Packages"], { limit: largest8 });
+  return read3.code === 0 && read3.stdout ? read3.stdout : void 0;
+}
+
+// ts-src/publish/endpoints.ts
+var import_node_path102 = require("node:path");
+init_remote_place();
+async function openEndpoint(uri2, root) {
+  if (uri2.startsWith("s3://")) {
+    const { S3Endpoint: S3Endpoint2 } = await Promise.resolve().then(() => (init_s3_endpoint(), s3_endpoint_exports));
+    return new S3Endpoint2(uri2, process.env);
+  }
+  if (isRemotePlace(uri2)) {
+    const { SshEndpoint: SshEndpoint2 } = await Promise.resolve().then(() => (init_ssh_endpoint(), ssh_endpoint_exports));
+    return new SshEndpoint2(uri2);
+  }
+  const path2 = uri2.startsWith("file:") ? decodeURIComponent(uri2.slice("file:".length).replace(/^\/\/(?=\/)/, "")) : uri2;
+  return new FolderEndpoint((0, import_node_path102.isAbsolute)(path2) ? path2 : (0, import_node_path102.join)(root, path2));
+}
+function partsOf2(place3) {
+  const query2 = place3.indexOf("?");
+  return query2 < 0 ? [place3, ""] : [place3.slice(0, query2), place3.slice(query2)];
+}
+var channelUri = (place3, channel2) => below2(place3, `${channel2}/apt`);
+function below2(place3, path2) {
+  const [folder2, options5] = partsOf2(place3);
+  return `${folder2.replace(/\/+$/, "")}/${path2}${isRemotePlace(place3) ? withPublic(options5, (at3) => `${at3}/${path2}`) : options5}`;
+}
+function besideUri(uri2, from, to) {
+  const [path2, options5] = partsOf2(uri2);
+  const tail = `/${from}/apt`;
+  if (!path2.endsWith(tail)) return void 0;
+  const without = (text8) => text8.endsWith(tail) ? text8.slice(0, -tail.length) : text8;
+  return channelUri(`${without(path2)}${isRemotePlace(uri2) ? withPublic(options5, without) : options5}`, to);
+}
+function withPublic(options5, change) {
+  const query2 = new URLSearchParams(options5);
+  const at3 = query2.get("public");
+  if (at3 === null) return options5;
+  query2.set("public", change(at3.replace(/\/+$/, "")));
+  return `?${query2.toString()}`;
+}
+async function endpointsOf(distro, channel2, folder2) {
+  const uris = distro.publish.to.map((place3) => channelUri(place3, channel2));
+  return Promise.all((uris.length ? uris : [folder2]).map((uri2) => openEndpoint(uri2, process.cwd())));
+}
+
+// ts-src/cli/channels.ts
+init_lockfile();
+var channelOptions = {
+  distro: distroOptions.distro,
+  state: distroOptions.state,
+  store: { type: "string", value: "URI", help: "the store (default: `store` of distro.yaml)", check: checkStore2 }
+};
+var movingOptions = {
+  distro: distroOptions.distro,
+  "state-folder": {
+    type: "string",
+    value: "DIR",
+    help: "the folder that other commands call --state (default: SLIPWAY_STATE, else .slipway beside the distro file)"
+  },
+  store: channelOptions.store
+};
+var placeOption = {
+  repository: {
+    type: "string",
+    multiple: true,
+    value: "URI",
+    help: "repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)"
+  }
+};
+async function openChannels(values) {
+  const workspace = await openWorkspace(values);
+  if (!workspace.ok) return workspace;
+  const { distro, root, state } = workspace.value;
+  const store2 = await openStore(values.store ?? distro.store, root, state, void 0);
+  return good({ workspace: workspace.value, store: store2 }, workspace.diagnostics);
+}
+async function lockOf(store2, state) {
+  const text8 = state.lock && await store2.readText(state.lock);
+  const read3 = text8 === void 0 ? void 0 : readLock("lock.yaml", text8);
+  return read3?.ok ? read3.value : void 0;
+}
+async function archivesOf({ workspace, store: store2 }, state, rules2) {
+  if (!rules2.archive) return void 0;
+  const lock2 = await lockOf(store2, state);
+  const known3 = /* @__PURE__ */ new Map();
+  const archives2 = {};
+  for (const suite2 of Object.keys(state.suites)) {
+    const id = lock2 && platformOf(workspace.distro, lock2, suite2);
+    const locked3 = id === void 0 ? void 0 : lock2?.platforms[id];
+    if (id === void 0 || !locked3) continue;
+    if (!known3.has(id)) known3.set(id, await archivePackages(store2, workspace.state, id, locked3));
+    archives2[suite2] = known3.get(id);
+  }
+  return archives2;
+}
+async function readChannel(store2, name6) {
+  if (!isChannelName(name6))
+    return bad(
+      error("channel-name", `'${name6}' is not a valid channel name`, {
+        hint: 'use up to four parts of lower case letters, digits, ".", "_" and "-", joined by "/"'
+      })
+    );
+  return good(await openChannel(store2, name6));
+}
+async function placesOf({ workspace: { distro, root } }, channel2, named7, from) {
+  const configured2 = distro.publish.to.map((place3) => channelUri(place3, channel2.name));
+  const beside = (from?.file.endpoints ?? []).flatMap((uri2) => besideUri(uri2, from?.name ?? "", channel2.name) ?? []);
+  const uris = [
+    named7?.map((n) => /^(s3:\/\/|file:)/.test(n) || isRemotePlace(n) ? n : (0, import_node_path103.resolve)(n)),
+    channel2.file.endpoints,
+    configured2,
+    beside
+  ].find((u) => u?.length);
+  if (!uris?.length)
+    return bad(
+      error("channel-place", `no place is configured for the channel '${channel2.name}'`, {
+        hint: "pass --repository, or set publish: {to: [...]} in distro.yaml"
+      })
+    );
+  const places = [];
+  for (const uri2 of uris) places.push(await openEndpoint(uri2, root));
+  return good(places);
+}
+function withOutlet({ workspace, store: store2 }, endpoints, work2) {
+  const { distro, state } = workspace;
+  const key = keyFromEnvironment(process.env) ?? keyOf2(distro.signing_key, state, distro.organization);
+  return withSigner(key, async (signer) => {
+    const now = Date.now();
+    const health = await keyHealth(signer.publicKey, now);
+    if (health.some(isError)) return bad(...health);
+    const done = await work2({ store: store2, endpoints, signer, settings: repositorySettings(distro), now });
+    return { ...done, diagnostics: [...health, ...done.diagnostics] };
+  });
+}
+
+// ts-src/cli/channel.ts
+var options = {
+  ...channelOptions,
+  ...placeOption,
+  "dry-run": { type: "boolean", short: "n", help: "gc: only show what would be removed" },
+  json: { type: "boolean", help: "print JSON" }
+};
+var channel = defineCommand({
+  summary: "show channels, compare states, clean up and renew repositories",
+  usage: "channel [NAME | diff A B | gc [NAME ...] | renew NAME ...]",
+  details: `  (nothing)       list all channels
+  NAME            show a channel's states, where it is served, and what prevents its promotion
+  diff A B        compare two channels, or states written as CHANNEL@ID
+  gc [NAME ...]   drop states beyond those that a channel keeps, and files that no state needs
+  renew NAME ...  publish and sign again: after a change of the key, before Valid-Until ends,
+                  or if a repository has lost files`,
+  examples: ["slipway channel", "slipway channel diff nightly release/2026.1", "slipway channel gc --dry-run"],
+  options,
+  async run(values, [what, ...names5]) {
+    const opened = await openChannels(values);
+    if (!opened.ok) {
+      showDiagnostics(opened.diagnostics);
+      return exit.failed;
+    }
+    const done = await answer(opened.value, what, names5, values);
+    if (done === void 0) {
+      writeMessage("slipway channel: a channel, or diff A B, gc or renew NAME\n");
+      return exit.usage;
+    }
+    showDiagnostics(done.diagnostics);
+    if (done.ok) writeOutput(done.value);
+    return done.ok ? exit.ok : exit.failed;
+  }
+});
+async function answer(opened, what, names5, values) {
+  const json2 = values.json === true;
+  if (what === void 0) return list3(opened, json2);
+  if (what === "diff") return diff(opened, names5, json2);
+  if (what === "gc") return collect2(opened, names5, values["dry-run"] === true);
+  if (what === "renew") return renew(opened, names5, values.repository);
+  return names5.length ? void 0 : show(opened, what, json2);
+}
+var ago = (milliseconds) => {
+  const hours = milliseconds / 36e5;
+  if (hours < 1) return `${Math.round(hours * 60)} min`;
+  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
+};
+function sizeOf3(state) {
+  const all = Object.values(state?.suites ?? {}).flatMap((s) => Object.values(s));
+  const files = new Map(all.flatMap((held) => held.files.map((f) => [f.sha256, f.size])));
+  return { packages: all.length, bytes: [...files.values()].reduce((n, s) => n + s, 0) };
+}
+var megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+async function list3({ store: store2 }, json2) {
+  const now = Date.now();
+  const rows = await store2.many(await channelNames(store2), async (name6) => {
+    const read3 = await openChannel(store2, name6);
+    return {
+      name: name6,
+      state: read3.headId,
+      when: read3.head?.when,
+      states: read3.file.states.length,
+      ...sizeOf3(read3.head),
+      endpoints: read3.file.endpoints,
+      switching: read3.file.switching
+    };
+  });
+  if (json2) return good(`${JSON.stringify(rows)}
+`);
+  if (!rows.length) return good("there are no channels yet: a build or a run that publishes makes one\n");
+  return good(
+    renderTable(
+      ["channel", "state", "age", "states", "packages", "size", "served at"],
+      rows.map((r) => [
+        r.name,
+        r.state ? shortId(r.state) : "-",
+        r.when === void 0 ? "-" : ago(now - r.when),
+        String(r.states),
+        String(r.packages),
+        megabytes(r.bytes),
+        `${r.endpoints.join(", ")}${r.switching ? " (unfinished: the next publication finishes it)" : ""}`
+      ])
+    )
+  );
+}
+async function show(opened, name6, json2) {
+  const { store: store2, workspace } = opened;
+  const read3 = await readChannel(store2, name6);
+  if (!read3.ok) return read3;
+  const found2 = await stateOf(store2, read3.value, void 0);
+  if (!found2.ok) return found2;
+  const now = Date.now();
+  const states = await store2.many(read3.value.file.states.slice(0, 100), async (listed5) => ({
+    ...listed5,
+    state: await readState(store2, listed5.id)
+  }));
+  const blocks = [];
+  for (const to of await channelNames(store2)) {
+    const rules2 = rulesOf2(workspace.distro, to);
+    if (to === name6 || !rules2.from.length || !mayComeFrom(rules2, name6)) continue;
+    const judged = await judgePromotion(store2, {
+      from: read3.value,
+      ...found2.value,
+      to: await openChannel(store2, to),
+      rules: rules2,
+      now,
+      approvedBy: void 0,
+      archives: await archivesOf(opened, found2.value.state, rules2)
+    });
+    blocks.push({ to, verdicts: judged.verdicts });
+  }
+  const { keys, notes } = await servedKeys(opened, read3.value, now);
+  if (json2) {
+    const listed5 = states.map(({ state, ...s }) => ({
+      ...s,
+      ...sizeOf3(state),
+      who: state?.who,
+      from: state?.from,
+      forced: state?.forced
+    }));
+    return good(`${JSON.stringify({ name: name6, ...read3.value.file, keys, promotions: blocks, states: listed5 })}
+`);
+  }
+  const table3 = renderTable(
+    ["state", "age", "kind", "packages", "size", "who", "from"],
+    states.map(({ id, when, kind, state }) => [
+      shortId(id),
+      ago(now - when),
+      kind,
+      String(sizeOf3(state).packages),
+      megabytes(sizeOf3(state).bytes),
+      state?.who ?? "lost",
+      `${state?.from ? `${state.from.channel}@${shortId(state.from.state)}` : ""}${state?.forced === void 0 ? "" : ` forced: ${state.forced}`}`
+    ])
+  );
+  const promotions = blocks.map((b) => `
+promotion to ${b.to}:
+${renderVerdicts(b.verdicts)}`).join("");
+  const signed = keys.map(
+    ({ fingerprint: fingerprint3, expires }) => `signed by ${fingerprint3}, ${expires ? `expires on ${expires}` : "never expires"}
+`
+  );
+  return good(
+    `${name6}, served at ${read3.value.file.endpoints.join(", ")}
+${signed.join("")}${table3}${promotions}`,
+    notes
+  );
+}
+async function servedKeys(opened, channel2, now) {
+  const places = await placesOf(opened, channel2, void 0);
+  const texts = /* @__PURE__ */ new Set();
+  for (const endpoint of places.ok ? places.value : []) {
+    const key = await endpoint.read("key.asc");
+    if (key) texts.add(key.data.toString("utf8"));
+  }
+  const notes = [];
+  const keys = /* @__PURE__ */ new Map();
+  for (const text8 of texts) {
+    const found2 = await keysOf3(text8);
+    for (const { fingerprint: fingerprint3, ends } of found2.ok ? found2.value : [])
+      keys.set(fingerprint3, ends === void 0 ? void 0 : new Date(ends).toISOString().slice(0, 10));
+    notes.push(...(await keyHealth(text8, now)).map((d) => ({ ...d, severity: "warning" })));
+  }
+  return { keys: [...keys].map(([fingerprint3, expires]) => ({ fingerprint: fingerprint3, expires })), notes };
+}
+async function named4(store2, text8) {
+  const [name6 = "", id] = text8.split("@");
+  const read3 = await readChannel(store2, name6);
+  if (!read3.ok) return read3;
+  const found2 = await stateOf(store2, read3.value, id);
+  return found2.ok ? good(found2.value.state) : found2;
+}
+async function diff({ store: store2 }, names5, json2) {
+  const [before2, after, ...others2] = names5;
+  if (before2 === void 0 || after === void 0 || others2.length) return void 0;
+  const [a, b] = [await named4(store2, before2), await named4(store2, after)];
+  if (!a.ok || !b.ok) return bad(...(a.ok ? b : a).diagnostics);
+  const difference3 = differenceOf(a.value, b.value, [await lockOf(store2, a.value), await lockOf(store2, b.value)]);
+  return good(json2 ? `${JSON.stringify(difference3)}
+` : renderDifference(difference3).replace(/^\n/, ""));
+}
+async function collect2(opened, names5, dryRun) {
+  const { store: store2, workspace } = opened;
+  const { distro } = workspace;
+  const { grace_days: graceDays } = distro.publish;
+  const now = Date.now();
+  const lines2 = [];
+  const notes = [];
+  for (const name6 of names5.length ? names5 : await channelNames(store2)) {
+    const read3 = await readChannel(store2, name6);
+    if (!read3.ok) return read3;
+    const expired = expiredStates(read3.value.file.states, keepOf(distro, name6), graceDays, now);
+    if (expired.length && !dryRun && !await dropStates(store2, read3.value, expired)) {
+      notes.push(busy(name6));
+      continue;
+    }
+    lines2.push(`${name6}: ${expired.length} states ${dryRun ? "would go" : "went"}`);
+    const places = await placesOf(opened, read3.value, void 0);
+    for (const endpoint of places.ok ? places.value : []) {
+      const swept = await sweepRepository(store2, name6, endpoint, { graceDays, now, dryRun });
+      if (!swept) {
+        notes.push(busy(endpoint.where));
+        continue;
+      }
+      const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
+      lines2.push(
+        `${endpoint.where}: ${dryRun ? "would remove" : "removed"} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`
+      );
+    }
+  }
+  return good(`${lines2.join("\n")}
+`, notes);
+}
+var busy = (where) => ({
+  severity: "warning",
+  code: "channel-busy",
+  message: `${where} is left alone: a publication goes on there, or one of its states can't be read`
+});
+async function renew(opened, names5, to) {
+  if (!names5.length) return void 0;
+  const lines2 = [];
+  for (const name6 of names5) {
+    const read3 = await readChannel(opened.store, name6);
+    if (!read3.ok) return read3;
+    const found2 = await stateOf(opened.store, read3.value, void 0);
+    if (!found2.ok) return found2;
+    const places = await placesOf(opened, read3.value, to);
+    if (!places.ok) return places;
+    const unknown2 = { ...read3.value, file: { ...read3.value.file, endpoints: [] } };
+    const moved3 = await withOutlet(opened, places.value, async (outlet) => {
+      const head = await bring(unknown2, found2.value.id, found2.value.state, outlet, true);
+      if (!head.ok || head.value.lost.length) return head.ok ? good({ ...head.value, former: 0, gone: 0 }) : head;
+      const former2 = await renewFormer(read3.value, outlet);
+      if (!former2.ok) return former2;
+      return good({ ...head.value, former: former2.value.renewed, gone: former2.value.lost.length });
+    });
+    if (!moved3.ok) return moved3;
+    if (moved3.value.lost.length)
+      return {
+        ok: false,
+        diagnostics: [error("state-lost", `the store lost ${moved3.value.lost.length} packages of ${name6}`)]
+      };
+    const { former, gone } = moved3.value;
+    const rest2 = gone ? `; ${gone} former states can't be read any more` : "";
+    lines2.push(
+      `${name6}: signed again at ${places.value.map((p) => p.where).join(", ")}, ${former} former states${rest2}`
+    );
+  }
+  return good(`${lines2.join("\n")}
+`);
+}
+
+// ts-src/cli/clean.ts
+var import_node_fs76 = require("node:fs");
+var import_node_path104 = require("node:path");
+init_process();
+var remade = [
+  "work",
+  "unpacked",
+  "layers",
+  "layers-docker",
+  "bases",
+  "archives",
+  "told",
+  "verify",
+  "images",
+  "objects",
+  "trash",
+  "sizes.json"
+];
+var clean = defineCommand({
+  summary: "remove what builds keep on this machine",
+  usage: "clean [--all]",
+  examples: ["slipway clean --dry-run", "slipway clean --all"],
+  details: `Removes base systems, layers, unpacked packages, downloads of apt and work folders. The next build makes them again.
+With --all it removes the whole state folder, with the store and the signing key. It also removes files that rm can't
+remove: the roots of a plain user belong to subordinate ids.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    driver: driverOption,
+    all: { type: "boolean", help: "remove the whole state folder with the store and the signing key" },
+    "dry-run": { type: "boolean", short: "n", help: "only show what would be removed" },
+    json: { type: "boolean", help: "print what is removed as JSON" }
+  },
+  async run(values) {
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const { state } = workspace.value;
+    const driver = driverOf(values);
+    if (values.driver !== void 0 && values.driver !== "unshare" && values.driver !== "docker") {
+      writeMessage("slipway clean: --driver is unshare or docker\n");
+      return exit.usage;
+    }
+    if (!(0, import_node_fs76.existsSync)(state)) {
+      writeOutput(`nothing to remove: ${state} is not there
+`);
+      return exit.ok;
+    }
+    const running2 = await runningIn(state);
+    if (running2 !== void 0) {
+      writeMessage(`slipway clean: another slipway works in ${state} (${running2}): wait for it, or end it
+`);
+      return exit.failed;
+    }
+    const parts2 = (0, import_node_fs76.readdirSync)(state).filter((part) => values.all || remade.includes(part)).sort();
+    const removed = [];
+    for (const part of parts2) {
+      const folder2 = (0, import_node_path104.join)(state, part);
+      const size3 = (await run("du", ["-sh", folder2])).stdout.split("	")[0] ?? "";
+      removed.push({ folder: folder2, size: size3 });
+      if (!isQuiet() && !values.json)
+        writeOutput(`${values["dry-run"] ? "would remove" : "removing"} ${folder2} ${size3}
+`);
+      if (!values["dry-run"]) await driver.remove(folder2);
+    }
+    if (values.json) writeOutput(`${JSON.stringify({ removed, done: values["dry-run"] !== true })}
+`);
+    if (values.all && !values["dry-run"]) await driver.remove(state);
+    const left = values["dry-run"] ? [] : parts2.filter((part) => (0, import_node_fs76.existsSync)((0, import_node_path104.join)(state, part)));
+    for (const part of left) writeMessage(`slipway clean: ${(0, import_node_path104.join)(state, part)} could not be removed
+`);
+    return left.length ? exit.failed : exit.ok;
+  }
+});
+async function runningIn(state) {
+  const all = (0, import_node_path104.join)(state, "work");
+  if (!(0, import_node_fs76.existsSync)(all)) return void 0;
+  for (const name6 of (0, import_node_fs76.readdirSync)(all)) {
+    if (!name6.endsWith(".lock")) continue;
+    const free = await run("flock", ["--exclusive", "--nonblock", (0, import_node_path104.join)(all, name6), "true"]);
+    if (free.code !== 0) return name6.slice(0, -".lock".length);
+  }
+  return void 0;
+}
+
+// ts-src/cli/compare.ts
+var import_node_fs77 = require("node:fs");
+init_diagnostics();
+
+// ts-src/render/compare.ts
+init_maps();
+var titles2 = {
+  added: "added",
+  removed: "removed",
+  up: "version up",
+  down: "version down",
+  changed: "changed, version as it was",
+  rebuilt: "as they were, rebuilt for what they need"
+};
+function renderComparison(changes) {
+  const groups = /* @__PURE__ */ new Map();
+  for (const c of changes) {
+    const id = `${c.distribution} ${JSON.stringify(c.packages)}`;
+    const group = groups.get(id);
+    if (group) group.where.push(c.platform);
+    else groups.set(id, { where: [`${c.distribution} on ${c.platform}`], packages: c.packages });
+  }
+  return [...groups.values()].map(({ where, packages }) => {
+    if (!packages.length) return `${where.join(", ")}: no difference
+`;
+    const blocks = keysOf(titles2).flatMap((change) => {
+      const rows = packages.filter((p) => p.change === change);
+      if (!rows.length) return [];
+      const table3 = renderTable(
+        ["", "", ""],
+        rows.map((p) => [
+          `  ${p.name}`,
+          p.before !== void 0 && p.after !== void 0 && p.before !== p.after ? `${p.before} \u2192 ${p.after}` : p.after ?? p.before ?? "",
+          p.why !== void 0 && change === "rebuilt" ? `for ${p.why}` : p.why ?? ""
+        ])
+      );
+      return [`${titles2[change]} (${rows.length})
+${table3.slice(table3.indexOf("\n") + 1)}`];
+    });
+    return `${where.join(", ")}:
+${blocks.join("")}`;
+  }).join("\n");
+}
+
+// ts-src/cli/compare.ts
+var compare2 = defineCommand({
+  summary: "compare two states of the distro repository: packages added, removed, upgraded, downgraded, rebuilt",
+  usage: "compare BEFORE [AFTER]",
+  examples: ["slipway compare main", "slipway compare v1.2 v1.3 --json"],
+  details: `BEFORE and AFTER are commits, branches or tags of the distro repository, or lockfiles. Without AFTER, BEFORE is
+compared with the files as they are now. If a commit has a lock.yaml beside its distro file, it is planned from it.`,
+  options: {
+    distro: distroOptions.distro,
+    state: distroOptions.state,
+    distribution: selectionOptions.distribution,
+    platform: selectionOptions.platform,
+    json: { type: "boolean", help: "print JSON" }
+  },
+  async run(values, [before2, after, ...more]) {
+    if (before2 === void 0 || more.length) {
+      writeMessage("slipway compare: name one or two states\n");
+      return exit.usage;
+    }
+    const workspace = await openWorkspace(values);
+    if (!workspace.ok) {
+      showDiagnostics(workspace.diagnostics);
+      return exit.failed;
+    }
+    const selection = selectionOf(values, []);
+    const plan2 = (state) => (0, import_node_fs77.existsSync)(state) && /\.ya?ml$/.test(state) ? planFromLock(workspace.value, state, selection) : planAt(workspace.value, state, selection);
+    const one = await plan2(before2);
+    const two = after === void 0 ? await readAndPlan(values, []) : await plan2(after);
+    if (!one.ok || !two.ok) {
+      showDiagnostics(sorted([...one.ok ? [] : one.diagnostics, ...two.ok ? [] : two.diagnostics]));
+      return exit.failed;
+    }
+    const changes = await comparePlanned(one.value, two.value);
+    writeOutput(values.json ? `${JSON.stringify(changes)}
+` : renderComparison(changes));
+    const { diagnostics, unread } = two.value;
+    showDiagnostics(unread);
+    const faults3 = diagnostics.filter(isError).length - unread.length;
+    if (faults3) writeMessage(`the state after has faults: ${faults3} (slipway validate tells them)
+`);
+    return unread.length ? exit.failed : exit.ok;
+  }
+});
+
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
 // ts-src/cli/deploy.ts
 
 // ts-src/deploy/check.ts
@@ -19177,6 +33232,757 @@ async function removeState(endpoint, path) {
   return names.length;
 }
 
+<<<<<<< HEAD
+=======
+// ts-src/cli/docs.ts
+init_process();
+init_diagnostics();
+init_channels();
+
+// ts-src/cli/farm/work.ts
+var import_node_fs87 = require("node:fs");
+var import_node_path118 = require("node:path");
+init_diagnostics();
+init_names();
+init_files();
+init_home();
+
+// ts-src/farm/result.ts
+var import_node_path117 = require("node:path");
+init_files();
+
+// ts-src/farm/run-manifest.ts
+var import_node_crypto16 = require("node:crypto");
+var import_node_path116 = require("node:path");
+var import_node_zlib13 = require("node:zlib");
+init_diagnostics();
+init_digest();
+init_urls();
+
+// ts-src/model/stored-run.ts
+init_stored();
+init_system_files();
+var identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
+var isPlainPath2 = (v) => v.split("/").every((p, i) => i === 0 === (p === "") && p !== "." && p !== "..");
+var prefix = (v) => typeof v === "string" && /^\/[A-Za-z0-9_+./-]*$/.test(v) && (v === "/" || isPlainPath2(v.replace(/\/$/, "")));
+var underlayPrefix = text(/^(?!.*\/\.\.(?:\/|$))\/[A-Za-z0-9_+./-]*$/);
+var commit2 = text(/^[0-9a-f]{40,64}$/);
+var names3 = list(isPackageName);
+var debians = list(debian);
+var lines = list(line);
+var systemTarget = (v) => typeof v === "string" && /^[A-Za-z0-9_.+@/-]{1,400}$/.test(v) && isPlainPath2(v) && Object.values(systemFileKinds).some(({ folder: folder2 }) => v.startsWith(`${folder2}/`));
+var systemFile2 = shape({
+  path: isRelativePath,
+  installed: boolean,
+  target: systemTarget,
+  link: optional(shape({ path: systemTarget, target: text(/^\.\.\/[A-Za-z0-9_.+@-]+$/) }))
+});
+var origin = shape({
+  url: line,
+  commit: optional(commit2),
+  tree: optional(commit2),
+  ref: optional(words3),
+  path: (v) => v === "" || isRelativePath(v)
+});
+var planned = shape({
+  name: isPackageName,
+  repository: line,
+  version: line,
+  buildType: line,
+  debian,
+  source: origin,
+  why: (v) => isObject(v) && (v.named === true || isPackageName(v.neededBy)),
+  build: names3,
+  run: names3,
+  test: names3,
+  tools: names3,
+  systemBuild: debians,
+  systemRun: debians,
+  systemTest: debians,
+  docs: optional(names3),
+  systemDocs: optional(debians),
+  impliedBuild: optional(debians),
+  impliedTest: optional(debians),
+  bounds: map(lines),
+  conflicts: optional(lines),
+  replaces: optional(lines),
+  systemBounds: optional(list(shape({ package: debian, bounds: lines, run: boolean }))),
+  systemFiles: optional(list(systemFile2, 1e3)),
+  blocked: optional(words3),
+  undocumented: optional(oneOf(true)),
+  mustBeCached: optional(oneOf(true)),
+  depth: count
+});
+var target = shape({
+  platform: identifier,
+  os: oneOf("debian", "ubuntu"),
+  release: identifier,
+  architecture: identifier,
+  variant: identifier
+});
+var scope = shape({
+  distribution: identifier,
+  platform: identifier,
+  rosVersion: oneOf(1, 2),
+  prefix,
+  underlayPrefixes: list(underlayPrefix, 100),
+  targets: list(target, 1e3),
+  packages: list(planned)
+});
+var source2 = shape({
+  name: isPackageName,
+  repository: line,
+  manifest: text(/^[^]*$/, 64 << 20),
+  file: words3,
+  source: origin,
+  buildBackend: optional(words3),
+  released: optional(words3)
+});
+var distribution2 = shape({
+  name: identifier,
+  rosVersion: oneOf(1, 2),
+  pythonVersion: oneOf(2, 3),
+  repositories: lines,
+  packages: list(source2),
+  debian: debians
+});
+var locked2 = shape({
+  schema: oneOf("slipway-lock-1"),
+  stamp: text(/^\d{14}$/),
+  distributions: map(
+    map(shape({ url: line, commit: optional(line), release: optional(line), packages: map(isObject) }))
+  ),
+  platforms: map(shape({ base: isDigest, archive: line, packages: map(line) })),
+  versions: optional(map(map(line)))
+});
+var pipeline4 = shape({
+  kind: oneOf("nightly", "release", "experiment", "request"),
+  channel: optional(line),
+  locked: boolean,
+  strict: boolean,
+  keep: optional(count)
+});
+var isRunManifest = shape({
+  schema: oneOf(2),
+  id: text(/^\d{14}-[0-9a-f]{8}$/),
+  plan: shape({ stamp: text(/^\d{14}$/), organization: identifier, scopes: list(scope, 1e4) }),
+  distro: isObject,
+  files: map((v) => typeof v === "string", isRelativePath),
+  distributions: list(distribution2, 1e3),
+  lock: optional(locked2),
+  untrusted: optional(identifier),
+  tested: list(names3),
+  documentation: oneOf("none", "tolerant", "strict"),
+  partial: boolean,
+  faults: list(words3),
+  pipeline: pipeline4,
+  title: words3,
+  lostBefore: optional(words3),
+  subject: optional(shape({ repository: line, own: names3, downstream: names3 })),
+  users: map(names3),
+  channel: shape({ name: line, held: map(map(line)) }),
+  architectures: list(identifier, 100),
+  begun: time
+});
+var runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
+var isShard = shape({
+  schema: oneOf(1),
+  architecture: identifier,
+  first: count,
+  bases: map(shape({ digest: isDigest, archive: isDigest }), identifier),
+  records: map(
+    list((v) => v === null || isBriefRecord(v)),
+    runId
+  ),
+  tests: map(
+    list((v) => v === null || isBriefTest(v)),
+    runId
+  ),
+  tasks: list((v) => Array.isArray(v) && v.length === 2 && runId(v[0]) && count(v[1])),
+  results: map(list(isTaskResult), runId),
+  seconds: list(count),
+  paths: list(count)
+});
+
+// ts-src/farm/run-manifest.ts
+init_files();
+
+// ts-src/read/manifest/packed-check.ts
+init_stored();
+var any = text(/^[^]*$/, 64 << 20);
+var conditional2 = { name: any, condition: optional(any), line: count };
+var isManifest = shape({
+  name: isPackageName,
+  version: any,
+  compatibility: optional(any),
+  format: oneOf(1, 2, 3),
+  description: any,
+  maintainers: list(shape({ name: any, email: optional(any) })),
+  authors: list(shape({ name: any, email: optional(any) })),
+  licenses: list(shape({ name: any, file: optional(any) })),
+  urls: list(shape({ url: any, type: any })),
+  dependencies: list(
+    shape({
+      ...conditional2,
+      tag: (v) => typeof v === "string" && Object.hasOwn(kindsOfTag, v),
+      versions: optional(map(any, any))
+    })
+  ),
+  memberOfGroups: list(shape(conditional2)),
+  buildTypes: list(shape(conditional2)),
+  exports: list(shape({ name: any, attributes: map(any, any), text: any }))
+});
+function isPackedManifest(text8) {
+  try {
+    const read3 = packedManifest.read(text8);
+    const { compatibility, description, maintainers, authors, licenses, urls } = read3;
+    return isManifest({ ...read3, compatibility, description, maintainers, authors, licenses, urls });
+  } catch {
+    return false;
+  }
+}
+
+// ts-src/farm/run-check.ts
+async function isComplete(run2) {
+  const { distroSchema: distroSchema2 } = await Promise.resolve().then(() => (init_distro(), distro_exports));
+  if (!distroSchema2.safeParse(run2.distro).success) return false;
+  const packages = run2.distributions.flatMap((d) => d.packages);
+  return packages.every((p) => isPackedManifest(p.manifest)) && run2.plan.scopes.every((s) => isTied(s, run2));
+}
+function isTied(scope2, { distro, distributions }) {
+  const held = new Set(distributions.find((d) => d.name === scope2.distribution)?.packages.map((p) => p.name));
+  const places = new Map(scope2.packages.map((p, i) => [p.name, i]));
+  const isPlanned = (p, at3) => held.has(p.name) && (isBuildType(p.buildType) || p.blocked !== void 0) && [...p.run, ...p.test, ...p.docs ?? []].every((name6) => places.has(name6)) && [...p.build, ...p.tools].every((name6) => (places.get(name6) ?? at3) < at3 || p.blocked !== void 0);
+  return Object.hasOwn(distro.distributions, scope2.distribution) && Object.hasOwn(distro.platforms, scope2.platform) && scope2.targets.every(
+    ({ platform: platform3, variant: variant3 }) => platform3 === scope2.platform && (variant3 === "default" || Object.hasOwn(distro.variants, variant3))
+  ) && places.size === scope2.packages.length && scope2.packages.every(isPlanned);
+}
+
+// ts-src/farm/run-distributions.ts
+init_names();
+function unbundled({ manifest: packed3, ...rest2 }) {
+  let read3;
+  return {
+    ...rest2,
+    get manifest() {
+      return read3 ??= packedManifest.read(packed3);
+    }
+  };
+}
+var distributionsOf = (plan2, distro, distributions) => distributions.map((d) => {
+  const planned2 = new Set(
+    plan2.scopes.filter((s) => s.distribution === d.name).flatMap((s) => s.packages.map((p) => p.name))
+  );
+  return {
+    name: d.name,
+    rosVersion: d.rosVersion,
+    pythonVersion: d.pythonVersion,
+    repositories: d.repositories,
+    packages: [...d.packages.values()].filter((p) => planned2.has(p.name)).map((p) => ({ ...p, manifest: packedManifest.write(p.manifest) })),
+    debian: [...d.packages.keys()].sort().map((name6) => debianPackage(distro, d.name, name6))
+  };
+});
+var distributionsIn = (distributions) => distributions.map(({ name: name6, rosVersion, pythonVersion, repositories, packages }) => ({
+  name: name6,
+  rosVersion,
+  pythonVersion,
+  repositories,
+  packages: new Map(packages.map((p) => [p.name, unbundled(p)]))
+}));
+
+// ts-src/farm/run-files.ts
+var import_node_fs86 = require("node:fs");
+var import_node_path115 = require("node:path");
+init_files();
+init_diagnostics();
+function writeFiles({ id, files }, state) {
+  const root = (0, import_node_path115.join)(state, "cache", "runs", id, "distro");
+  for (const [path2, content] of Object.entries(files))
+    if (!exists((0, import_node_path115.join)(root, path2))) writeWhole((0, import_node_path115.join)(root, path2), Buffer.from(content, "base64"), { sync: false });
+  return root;
+}
+function filesOf4(distro, root, keyRoot = root) {
+  const paths2 = /* @__PURE__ */ new Map();
+  for (const s of Object.values(distro.package_settings)) for (const p of s.patches) paths2.set(p, root);
+  for (const p of Object.values(distro.platforms)) {
+    if (p.mirror?.key) paths2.set(p.mirror.key, keyRoot);
+    for (const u of Object.values(p.underlays)) if (u.key) paths2.set(u.key, keyRoot);
+  }
+  const files = {};
+  const diagnostics = [];
+  for (const [path2, from] of [...paths2].sort(([a], [b]) => compare(a, b))) {
+    try {
+      files[path2] = (0, import_node_fs86.readFileSync)((0, import_node_path115.join)(from, path2)).toString("base64");
+    } catch {
+      diagnostics.push(error("file-missing", `the distro file names ${path2}, which is not there`));
+    }
+  }
+  return { files, diagnostics };
+}
+
+// ts-src/engine/docs/targets.ts
+function documentedOn(distro, plan2) {
+  const skipped = matcher(distro.docs.skip);
+  const platformOf2 = (distribution4) => {
+    const own3 = distro.distributions[distribution4]?.platforms ?? [];
+    const planned2 = new Set(plan2.scopes.filter((s) => s.distribution === distribution4).map((s) => s.platform));
+    return [distro.docs.platform ?? "", ...own3].find((p) => own3.includes(p) && planned2.has(p));
+  };
+  const chosen = /* @__PURE__ */ new Map();
+  for (const scope2 of plan2.scopes) {
+    if (platformOf2(scope2.distribution) !== scope2.platform || chosen.has(scope2.distribution)) continue;
+    chosen.set(scope2.distribution, scope2.targets.find((t) => t.variant === "default") ?? scope2.targets[0]);
+  }
+  return (scope2, target2, p) => chosen.get(scope2.distribution) === target2 && !skipped(p.name) && !p.undocumented;
+}
+
+// ts-src/farm/run-manifest.ts
+var lockName = (channel2) => `locks/${channel2}.json`;
+var newRunId = (stamp) => `${stamp}-${(0, import_node_crypto16.randomBytes)(4).toString("hex")}`;
+var isRunId = (text8) => /^\d{14}-[0-9a-f]{8}$/.test(text8);
+var bundleName = (id) => `runs/${id}/bundle.gz`;
+var partName = (id, architecture3) => `runs/${id}/part-${architecture3}.gz`;
+var resultName = (id, task) => `runs/${id}/results/${task}.json`;
+var openName = (name6) => `runs/open/${namespaceName(name6)}.json`;
+var lineOf2 = ({ pipeline: pipeline5, untrusted, title }) => pipeline5.channel ?? untrusted ?? title;
+async function noteRun(store2, run2, url2) {
+  const name6 = openName(lineOf2(run2));
+  const before2 = await store2.readJson(name6);
+  await store2.writeJson(name6, { id: run2.id, begun: run2.begun, url: url2, ended: false });
+  if (!before2 || before2.ended || !Number.isInteger(before2.begun) || Math.abs(before2.begun) > 1e14) return void 0;
+  if (url2 !== void 0 && before2.url === url2) return void 0;
+  const when = new Date(before2.begun).toISOString().slice(0, 16).replace("T", " ");
+  return `the run before, ${before2.id} of ${when} UTC${before2.url ? ` (${before2.url})` : ""}, ended without a report: what it built and tested is taken from the store`;
+}
+async function closeRun(store2, run2) {
+  const name6 = openName(lineOf2(run2));
+  const open3 = await store2.readJson(name6);
+  if (open3?.id === run2.id) await store2.writeJson(name6, { ...open3, ended: true });
+}
+var packed = (value2) => (0, import_node_zlib13.gzipSync)(JSON.stringify(value2), { level: 1 });
+var saveRunManifest = (store2, bundle) => store2.putBlob(bundleName(bundle.id), (0, import_node_zlib13.gzipSync)(redacted(JSON.stringify(bundle)), { level: 1 }));
+var saveShard = (store2, id, part) => store2.putBlob(partName(id, part.architecture), packed(part));
+async function cached2(store2, state, name6, check4) {
+  const copy2 = (0, import_node_path116.join)(state, "cache", name6.replace(/\.gz$/, ".json"));
+  const kept3 = readJson(copy2);
+  if (kept3) return kept3;
+  const data = await store2.getBlob(name6);
+  if (!data) return void 0;
+  const text8 = unzipped3(data);
+  const value2 = text8 && await check4(parsed(text8));
+  if (text8 && value2) writeWhole(copy2, text8, { sync: false });
+  return value2;
+}
+var isForm = (value2) => isRunManifest(value2);
+var isPart2 = (value2) => isShard(value2);
+var asRun = async (value2) => isForm(value2) && await isComplete(value2) ? value2 : void 0;
+var asShard = (value2) => Promise.resolve(isPart2(value2) ? value2 : void 0);
+var largest9 = 512 << 20;
+function unzipped3(data) {
+  try {
+    return (0, import_node_zlib13.gunzipSync)(data, { maxOutputLength: largest9 });
+  } catch {
+    return void 0;
+  }
+}
+async function loadRun(id, storeUri, root, state, untrusted) {
+  makeFolder(state);
+  const store2 = await openStore(storeUri, root, state, untrusted);
+  const missing = bad(
+    error("run-missing", `the store ${store2.blobs.where} has no run '${id}'`, {
+      hint: "make a run with `slipway prepare`, and check that all machines use the same store"
+    })
+  );
+  if (!isRunId(id)) return missing;
+  const bundle = await cached2(store2, state, bundleName(id), asRun);
+  if (bundle?.id !== id) return missing;
+  const parts2 = [];
+  for (const architecture3 of bundle.architectures) {
+    const part = await cached2(store2, state, partName(id, architecture3), asShard);
+    if (part) parts2.push(part);
+  }
+  const distroRoot = writeFiles(bundle, state);
+  const tested = testedIn(bundle);
+  return good({
+    bundle,
+    parts: parts2,
+    store: store2,
+    state,
+    input: {
+      plan: bundle.plan,
+      distro: bundle.distro,
+      distroRoot,
+      state,
+      distributions: distributionsIn(bundle.distributions),
+      lock: bundle.lock,
+      untrusted: bundle.untrusted,
+      tested: (p) => tested.has(p),
+      ...documentedIn(bundle),
+      bases: Object.fromEntries(parts2.flatMap((p) => Object.entries(p.bases)))
+    }
+  });
+}
+var documentedIn = ({
+  plan: plan2,
+  distro,
+  documentation
+}) => documentation === "none" ? {} : { documented: documentedOn(distro, plan2) };
+function testedIn({ plan: plan2, tested }) {
+  return new Set(
+    plan2.scopes.flatMap((s, i) => {
+      const names5 = new Set(tested[i]);
+      return s.packages.filter((p) => names5.has(p.name));
+    })
+  );
+}
+var namespaceName = (text8) => `${text8.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[.-]+/, "").slice(0, 60) || "change"}-${sha256(text8).slice(0, 8)}`;
+function applyResults(graph2, tasks) {
+  const places = new Map(graph2.results.map((own3, task) => [own3?.id, task]));
+  for (const t of tasks) {
+    const task = places.get(t.id);
+    if (task !== void 0) graph2.results[task] = { ...t };
+  }
+}
+function applyShard(graph2, part) {
+  part.records[graph2.id]?.forEach((record3, n) => record3 && (graph2.records[n] = record3));
+  part.tests[graph2.id]?.forEach((record3, n) => record3 && (graph2.tests[n] = record3));
+  applyResults(graph2, part.results[graph2.id] ?? []);
+}
+
+// ts-src/farm/result.ts
+async function keepResult(session2, output, id, number7, result2) {
+  const log = result2.log === void 0 ? void 0 : (0, import_node_path117.join)(output, result2.log);
+  const kept3 = {
+    schema: 1,
+    result: result2,
+    ...log !== void 0 && exists(log) ? { log: await session2.store.put(log) } : {}
+  };
+  await session2.store.writeJson(resultName(id, number7), kept3);
+}
+
+// ts-src/farm/worker.ts
+init_maps();
+init_stored();
+var Worker = class {
+  constructor(session2, engine, loaded) {
+    this.session = session2;
+    this.engine = engine;
+    this.loaded = loaded;
+    const { parts: parts2 } = loaded;
+    for (const graph2 of session2.graphs) {
+      const numbers = /* @__PURE__ */ new Map();
+      this.numberOf.set(graph2, numbers);
+      for (const part of parts2) {
+        if (part.architecture !== graph2.target.architecture) continue;
+        applyShard(graph2, part);
+        part.tasks.forEach(([run2, task], i) => {
+          if (run2 !== graph2.id || !graph2.results[task]) return;
+          numbers.set(task, part.first + i);
+          this.byNumber.set(part.first + i, { run: graph2, task });
+        });
+      }
+    }
+  }
+  byNumber = /* @__PURE__ */ new Map();
+  numberOf = /* @__PURE__ */ new Map();
+  absent = /* @__PURE__ */ new Set();
+  /** The task with this number. */
+  taskAt(number7) {
+    const { run: run2, task } = entry(this.byNumber, number7);
+    return { run: run2, task, result: resultOf(run2, task) };
+  }
+  /**
+   * Loads records of the packages in a task's root from the store. Returns the names of missing ones. Loaded records
+   * are kept.
+   */
+  async bringRoot(graph2, task) {
+    const missing = [];
+    for (const d of packagesInRoot(graph2, task))
+      if (!await this.bring(graph2, d)) missing.push(packageOf(graph2, d).name);
+    return missing;
+  }
+  /**
+   * Loads the results of the documentation that a documentation task refers to, because its key needs them. False if
+   * one has no result yet.
+   */
+  async bringDocumentation(graph2, task) {
+    let all = true;
+    for (const d of this.referredBy(graph2, task)) if (!await this.bringDocs(graph2, d)) all = false;
+    return all;
+  }
+  /** The packages whose documentation must end before this task. */
+  referredBy(graph2, task) {
+    if (kindOf3(graph2, task) !== "docs") return [];
+    const needs = this.session.taskKeys.documentationNeeds(graph2)[task % graph2.count] ?? [];
+    return needs.filter((d) => graph2.results[docsTaskOf(graph2, d)]);
+  }
+  async bringDocs(graph2, n) {
+    if (graph2.docs[n]) return true;
+    const task = docsTaskOf(graph2, n);
+    const id = `${graph2.id} ${task}`;
+    if (this.absent.has(id)) return false;
+    const { store: store2 } = this.session;
+    const number7 = this.numberOf.get(graph2)?.get(task);
+    let result2 = graph2.results[task];
+    if (result2?.state === "waiting" && number7 !== void 0) {
+      const kept3 = await store2.readJson(resultName(this.loaded.bundle.id, number7));
+      if (isStoredResult(kept3) && kept3.result.id === result2.id) result2 = kept3.result;
+    }
+    const record3 = result2?.key === void 0 ? void 0 : await readDocRecord(store2, result2.key);
+    if (record3) graph2.docs[n] = record3;
+    const ended = result2 !== void 0 && result2.state !== "waiting";
+    if (!ended) this.absent.add(id);
+    return ended;
+  }
+  /** Loads the record of a build if it exists by now. A missing record is looked up once per call. */
+  async bring(graph2, n) {
+    if (graph2.records[n]) return true;
+    const id = `${graph2.id} ${n}`;
+    if (this.absent.has(id)) return false;
+    for (const d of graph2.closures.root(n)) {
+      if (await this.bring(graph2, d)) continue;
+      this.absent.add(id);
+      return false;
+    }
+    if (await this.engine.resolveTask(graph2, n)) return true;
+    this.absent.add(id);
+    return false;
+  }
+  waitsFor(graph2, task, before2) {
+    if (kindOf3(graph2, before2) === "docs") return this.referredBy(graph2, task).includes(before2 % graph2.count);
+    return packagesInRoot(graph2, task).includes(before2);
+  }
+  /**
+   * Resolves cached tasks that waited for these, and their cached dependents in turn. Tasks that must run stay open.
+   */
+  async resolveDependents(done) {
+    const found2 = [];
+    const queue = done.filter((d) => kindOf3(d.run, d.task) !== "test");
+    const asked2 = /* @__PURE__ */ new Set();
+    for (let at3 = queue.shift(); at3; at3 = queue.shift()) {
+      const { run: run2, task } = at3;
+      for (const [other, number7] of entry(this.numberOf, run2)) {
+        const result2 = run2.results[other];
+        const id = `${run2.id} ${other}`;
+        if (result2?.state !== "waiting" || asked2.has(id) || !this.waitsFor(run2, other, task)) continue;
+        if ((await this.bringRoot(run2, other)).length || !await this.bringDocumentation(run2, other)) continue;
+        asked2.add(id);
+        if (!await this.engine.resolveTask(run2, other)) continue;
+        found2.push({ number: number7, result: result2 });
+        const kind = kindOf3(run2, other);
+        if (kind === "docs" || kind === "build" && isDone(result2.state)) queue.push({ run: run2, task: other });
+      }
+    }
+    return found2;
+  }
+};
+
+// ts-src/cli/farm/work.ts
+var farmOptions = {
+  run: { type: "string", value: "ID", help: "id of the run, as `prepare` printed it" },
+  store: { type: "string", value: "URI", help: "the store: file:PATH or s3://BUCKET/PREFIX", check: checkStore2 },
+  namespace: {
+    type: "string",
+    value: "NAME",
+    help: "namespace of an untrusted run in the store, as `prepare` printed it"
+  },
+  state: {
+    type: "string",
+    value: "DIR",
+    help: "folder for base systems and sources (default: SLIPWAY_STATE, else slipway below XDG_STATE_HOME or ~/.local/state)"
+  }
+};
+var farmState = (values) => (0, import_node_path118.resolve)(namedState(values) ?? (0, import_node_path118.join)(process.env.XDG_STATE_HOME || (0, import_node_path118.join)(homeFolder(), ".local/state"), "slipway"));
+async function loadNamed(verb, values) {
+  if (values.run === void 0 || values.store === void 0) {
+    writeMessage(`slipway ${verb}: --run and --store are needed
+`);
+    return void 0;
+  }
+  const state = farmState(values);
+  const foreign = await checkOwnFolder(process.cwd(), state);
+  if (foreign) {
+    showDiagnostics([foreign]);
+    return void 0;
+  }
+  const loaded = await loadRun(values.run, values.store, process.cwd(), state, values.namespace || void 0);
+  if (loaded.ok) return loaded.value;
+  showDiagnostics(loaded.diagnostics);
+  return void 0;
+}
+async function openRun(verb, values, within, purpose, numbers) {
+  const loaded = await loadNamed(verb, values);
+  const session2 = loaded && await openLoaded(loaded, values, within, purpose, numbers);
+  return session2 && { loaded, session: session2 };
+}
+async function openLoaded(loaded, values, within, purpose, numbers) {
+  const { store: store2, bundle, state } = loaded;
+  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
+  const driver = driverOf(values);
+  const looked = (0, import_node_path118.join)(state, `sound-${driver.name}`);
+  if (purpose !== "report" && !lately(looked)) {
+    const lacking2 = await missingTools(driver.name, input.plan);
+    if (lacking2.length) {
+      showDiagnostics(lacking2);
+      return void 0;
+    }
+    writeWhole(looked, "", { sync: false });
+  }
+  await openScratch(state, driver);
+  const session2 = await openSession(input, {
+    say: (line2) => writeNote(`${line2}
+`),
+    driver,
+    ...within,
+    renewBase: false,
+    sharesBases: true,
+    store: store2,
+    hinted: numbers === void 0,
+    enters: purpose === "work",
+    channelVersion: heldIn(bundle.channel.held)
+  });
+  if (!("graphs" in session2)) {
+    showDiagnostics(session2.diagnostics);
+    await closeScratch(driver);
+    return void 0;
+  }
+  return session2;
+}
+function planOf({ input, parts: parts2 }, numbers) {
+  const runs = new Set(parts2.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
+  const scopes = input.plan.scopes.map((s) => ({
+    ...s,
+    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t)))
+  }));
+  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
+}
+function lately(file3) {
+  try {
+    return Date.now() - (0, import_node_fs87.statSync)(file3).mtimeMs < 36e5;
+  } catch {
+    return false;
+  }
+}
+var work = defineCommand({
+  summary: "run tasks of a prepared run on this machine",
+  usage: "work --run ID --store URI --tasks N,N,...",
+  examples: ["slipway work --run 20260102030405-1a2b3c4d --store s3://bucket/farm --tasks 1,2,5"],
+  details: `Runs the tasks and puts their results into the store. Standard output has these lines:
+
+  ready         this machine can begin
+  N OUTCOME     the task N ended: built, cached, passed, failed, stopped, or faulty (documentation
+                that failed, which stops nothing); also for other tasks that the store has
+  drain         no more tasks begin on this machine, because it will be removed
+  end           the last line
+
+Exits with 0 even if a task failed. No task begins while the file /run/slipway/drain exists (or the file that
+SLIPWAY_DRAIN_FILE names).`,
+  options: {
+    ...farmOptions,
+    ...runOptions,
+    tasks: { type: "string", value: "N,N,...", help: "task numbers of the schedule" },
+    check: { type: "boolean", help: "run no task, and only check whether this machine can build" },
+    retest: { type: "boolean", help: "run failed tests again" }
+  },
+  async run(values) {
+    const limits2 = limitsOf("work", values);
+    if (limits2 && values.check === true) return check2(values);
+    if (!limits2 || values.tasks === void 0 || !/^\d+(,\d+)*$/.test(values.tasks)) {
+      if (limits2) writeMessage("slipway work: --tasks takes numbers of the schedule, joined by commas\n");
+      return exit.usage;
+    }
+    const stop = untilStopped();
+    const numbers = values.tasks.split(",").map(Number);
+    const opened = await openRun("work", values, { limits: limits2, signal: stop.signal }, "work", numbers);
+    if (!opened) return exit.failed;
+    const { session: session2, loaded } = opened;
+    writeOutput("ready\n");
+    try {
+      return await doTasks(values, session2, loaded, numbers, stop.signal);
+    } finally {
+      await closeScratch(session2.driver);
+      stop.done();
+      const { state, distro } = session2.input;
+      const cleaned = (0, import_node_path118.join)(state, "cleaned");
+      if (!stop.signal.aborted && !lately(cleaned)) {
+        writeWhole(cleaned, "", { sync: false });
+        await cleanUp({ distro, state, driver: session2.driver });
+      }
+    }
+  }
+});
+async function check2(values) {
+  const loaded = await loadNamed("work", values);
+  if (!loaded) return exit.failed;
+  const { input } = loaded;
+  const systems = input.plan.scopes.flatMap((s) => s.targets.map((t) => t.os));
+  const findings = await examine(driverOf(values).name, systems);
+  showDiagnostics(
+    findings.map(
+      (f) => error("tool-missing", f.what, {
+        hint: f.fix ?? `apt-get install -y ${f.package ?? ""}    (see slipway doctor)`
+      })
+    )
+  );
+  if (findings.length) return exit.failed;
+  writeOutput("ready\n");
+  return exit.ok;
+}
+function engineOf2(values, session2, output, signal, progress) {
+  const retest = values.retest === true;
+  return schedulerOf(session2, { output, retest, testsStop: false, progress, signal, alone: true });
+}
+async function doTasks(values, session2, loaded, numbers, signal) {
+  const output = (0, import_node_path118.join)(session2.input.state, "runs", loaded.bundle.id);
+  const progress = {
+    ...notesOnly((line2) => writeNote(`${line2}
+`)),
+    started: (t) => writeNote(`${{ build: "building", test: "testing", docs: "documenting" }[t.kind]} ${t.id}
+`),
+    finished: () => void 0
+  };
+  const engine = engineOf2(values, session2, output, signal, progress);
+  const lane = new Worker(session2, engine, loaded);
+  const unknown2 = numbers.filter((n) => !lane.byNumber.has(n));
+  if (unknown2.length) {
+    showDiagnostics([
+      error("run-missing", `the run ${loaded.bundle.id} has no task ${unknown2.join(", ")} that this machine can do`)
+    ]);
+    return exit.failed;
+  }
+  for (const number7 of numbers) {
+    if (exists(drainFile())) {
+      writeOutput("drain\n");
+      break;
+    }
+    const { run: run2, task, result: result2 } = lane.taskAt(number7);
+    const missing = await lane.bringRoot(run2, task);
+    if (missing.length)
+      Object.assign(result2, {
+        state: "stopped",
+        reason: `${missing.slice(0, 5).join(", ")} ${missing.length > 1 ? "are" : "is"} not in the store: built on another machine, or never?`
+      });
+    else {
+      await lane.bringDocumentation(run2, task);
+      await engine.runScheduled(run2, task);
+    }
+    if (signal.aborted) return exit.failed;
+    await keepResult(session2, output, loaded.bundle.id, number7, result2);
+    writeNote(renderEvent(result2, numbers.indexOf(number7) + 1, numbers.length));
+    const above2 = await lane.resolveDependents([{ run: run2, task }]);
+    for (const { number: n, result: r } of above2) await keepResult(session2, output, loaded.bundle.id, n, r);
+    writeOutput([{ number: number7, result: result2 }, ...above2].map((t) => `${t.number} ${outcomeOf2(t.result)}
+`).join(""));
+  }
+  session2.history.learn(session2.graphs);
+  await shareResolved(session2);
+  writeOutput("end\n");
+  return exit.ok;
+}
+var outcomeOf2 = ({ kind, state }) => kind === "docs" && state === "failed" ? "faulty" : state;
+var drainFile = () => process.env.SLIPWAY_DRAIN_FILE || "/run/slipway/drain";
+
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
 // ts-src/cli/docs-options.ts
 var docsOptions = {
   ...distroOptions,
@@ -19517,6 +34323,7 @@ var doctor = defineCommand({
   options: {
     json: { type: "boolean", help: "print what is missing, and how to install it, as JSON" },
     distro: distroOptions.distro,
+    state: distroOptions.state,
     driver: driverOption,
     install: {
       type: "boolean",
@@ -19525,7 +34332,7 @@ var doctor = defineCommand({
   },
   async run(values) {
     const driver = values.driver === "docker" ? "docker" : "unshare";
-    const workspace = await readWorkspace(findDistro(values), void 0);
+    const workspace = await openWorkspace(values);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
     const packages = [...new Set(findings.flatMap((f) => f.package?.split(" ") ?? []))].sort();
@@ -19550,10 +34357,17 @@ var doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
+<<<<<<< HEAD
     const machine = describeMachine(workspace.ok ? workspace.value.state : join(process.cwd(), ".slipway"));
     findings.push(...machine.findings);
     const kept = workspace.ok ? await stateKinds(resolve(workspace.value.state)) : [];
     if (workspace.ok && kept.length)
+=======
+    const machine = describeMachine(workspace.ok ? workspace.value.state : (0, import_node_path122.resolve)(namedState(values) ?? ".slipway"));
+    findings.push(...machine.findings);
+    const kept3 = workspace.ok ? await stateKinds(workspace.value.state) : [];
+    if (workspace.ok && kept3.length)
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe(kept)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`
       );
@@ -27608,8 +42422,13 @@ var image = defineCommand({
       writeMessage("slipway image diff: two images are needed, as NAME or NAME@VERSION\n");
       return exit.usage;
     }
+<<<<<<< HEAD
     const opened = await openChannels({ ...values, state: movingState(values) });
     const done = opened.ok ? await dispatch(opened.value, what, names2, values, kinds.filter(isImageKind)) : opened;
+=======
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    const done = opened.ok ? await dispatch(opened.value, what, names5, values, kinds4.filter(isImageKind)) : opened;
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);
     return done.ok ? exit.ok : exit.failed;
@@ -29329,6 +44148,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
       writeMessage("slipway promote: --approval-pending is for --dry-run: nothing is promoted without the approval\n");
       return exit.usage;
     }
+<<<<<<< HEAD
     const opened = await openChannels({ ...values, state: movingState(values) });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
@@ -29341,6 +44161,20 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
     const faults = [...found.ok ? [] : found.diagnostics, ...places.ok ? [] : places.diagnostics];
     if (!mayComeFrom(rules, from))
       faults.push(
+=======
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    if (!opened.ok) return failed4(opened.diagnostics);
+    const { store: store2, workspace } = opened.value;
+    const [source3, target2] = [await readChannel(store2, from), await readChannel(store2, into)];
+    if (!source3.ok || !target2.ok) return failed4([...source3.diagnostics, ...target2.diagnostics]);
+    const found2 = await stateOf(store2, source3.value, values.state);
+    const places = await placesOf(opened.value, target2.value, values.repository, source3.value);
+    const named7 = rulesOf2(workspace.distro, into);
+    const rules2 = values["approval-pending"] ? { ...named7, approval: false } : named7;
+    const faults3 = [...found2.ok ? [] : found2.diagnostics, ...places.ok ? [] : places.diagnostics];
+    if (!mayComeFrom(rules2, from))
+      faults3.push(
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
         error("channel-from", `distro.yaml does not allow promotion from '${from}' to '${into}'`, {
           hint: `allowed: ${rules.from.join(", ")}`
         })
@@ -29422,6 +44256,7 @@ upgraded keep what they have, because apt does not downgrade.`,
       writeMessage("slipway rollback: one channel is needed\n");
       return exit.usage;
     }
+<<<<<<< HEAD
     const opened = await openChannels({ ...values, state: movingState(values) });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
@@ -29429,6 +44264,15 @@ upgraded keep what they have, because apt does not downgrade.`,
     if (!read.ok) return failed(read.diagnostics);
     const channel = read.value;
     const former = values.to ?? channel.file.states[1]?.id;
+=======
+    const opened = await openChannels({ ...values, state: values["state-folder"] });
+    if (!opened.ok) return failed4(opened.diagnostics);
+    const { store: store2, workspace } = opened.value;
+    const read3 = await readChannel(store2, name6);
+    if (!read3.ok) return failed4(read3.diagnostics);
+    const channel2 = read3.value;
+    const former = values.to ?? channel2.file.states[1]?.id;
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
     if (former === void 0)
       return failed([
         error(
@@ -31354,9 +46198,183 @@ what is younger than a day. While another slipway process uses the state folder,
 does the same with the state folder at its end, and with the store if it is in the state folder.`,
   words: ["show", "verify", "gc"],
   options: {
+<<<<<<< HEAD
     distro: distroOptions.distro,
     state: distroOptions.state,
     days: {
+=======
+    ...outputOptions,
+    test: { type: "boolean", help: "print the log of the package's tests" },
+    path: { type: "boolean", help: "print the path of the log, not its text" },
+    json: { type: "boolean", help: "print the list of logs as JSON" }
+  },
+  async run(values, [name6, ...more]) {
+    if (more.length) {
+      writeMessage("slipway logs: takes one package\n");
+      return exit.usage;
+    }
+    const output = outputFolder(values);
+    if (!output.ok) {
+      showDiagnostics(output.diagnostics);
+      return exit.failed;
+    }
+    const all = logsIn(output.value);
+    if (name6 === void 0 || values.json) {
+      const listed5 = all.filter((l) => name6 === void 0 || l.package === name6);
+      if (values.json) {
+        writeOutput(`${JSON.stringify(listed5)}
+`);
+        return listed5.length ? exit.ok : exit.failed;
+      }
+      for (const log2 of all) writeOutput(`${log2.package}${log2.test ? " (tests)" : ""}	${printable(log2.path)}
+`);
+      if (!all.length)
+        writeMessage(`there are no logs in ${(0, import_node_path151.join)(output.value, "logs")}: \`slipway build\` writes them
+`);
+      return exit.ok;
+    }
+    const log = all.find((l) => l.package === name6 && l.test === (values.test === true));
+    if (!log) {
+      const near = nearest(
+        name6,
+        all.map((l) => l.package)
+      );
+      const what = values.test === true ? "log of the tests" : "build log";
+      showDiagnostics([
+        error("log-missing", `there is no ${what} of '${name6}' in ${(0, import_node_path151.join)(output.value, "logs")}`, {
+          hint: near !== void 0 && near !== name6 ? `did you mean '${near}'?` : `\`slipway logs\` lists all; what came from the store was not ${values.test === true ? "tested" : "built"} here: \`slipway ${values.test === true ? `test ${name6}` : "build"} --rebuild ${name6}\` makes a log`
+        })
+      ]);
+      return exit.failed;
+    }
+    if (values.path === true) writeOutput(`${log.path}
+`);
+    else await printFile(log.path);
+    return exit.ok;
+  }
+});
+
+// ts-src/cli/manual.ts
+var troff = (text8) => text8.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^([.'])/gm, "\\&$1");
+function manualPage(all, version3) {
+  const lines2 = [
+    `.TH SLIPWAY 1 "" "slipway ${version3}"`,
+    ".SH NAME",
+    "slipway \\- build farm for robot software",
+    ".SH SYNOPSIS",
+    ".B slipway",
+    ".I COMMAND",
+    "[\\fIOPTION\\fR ...] [\\fIARGUMENT\\fR ...]",
+    ".SH COMMANDS"
+  ];
+  for (const [name6, command2] of Object.entries(all)) {
+    lines2.push(`.SS ${troff(name6)}`, troff(`slipway ${command2.usage}`), ".PP", troff(`${command2.summary}.`));
+    if (command2.details) lines2.push(".PP", ".nf", troff(command2.details.trimEnd()), ".fi");
+    for (const [key, option] of optionsOf(command2))
+      lines2.push(".TP", `.B ${troff(optionLabel(key, option).trim())}`, troff(option.help));
+    lines2.push(".PP", "Examples:", ".nf", ...command2.examples.map((e) => troff(`    ${e}`)), ".fi");
+  }
+  lines2.push(
+    ".SH EXIT STATUS",
+    "0 success; 1 errors in the input, or a failed build; 2 usage; 70 internal error in Slipway.",
+    ".SH ENVIRONMENT",
+    ".TP",
+    ".B NO_COLOR",
+    "Where it is set and not empty, nothing is coloured.",
+    ".TP",
+    ".B SLIPWAY_STATE",
+    troff("State folder of all commands, unless --state or --state-folder names another one."),
+    ".TP",
+    ".B SLIPWAY_STATE_SIZE",
+    "Size to which the state folder is cut after a run, such as 20G."
+  );
+  return `${lines2.join("\n")}
+`;
+}
+var manualOf = (commands2) => ({
+  summary: "print the manual page",
+  usage: "manual",
+  examples: ["slipway manual | man -l -"],
+  plain: true,
+  options: {},
+  run(_, positionals) {
+    if (positionals.length) {
+      writeMessage("slipway manual: takes no argument\n");
+      return Promise.resolve(exit.usage);
+    }
+    writeOutput(manualPage(commands2(), "0.1.0"));
+    return Promise.resolve(exit.ok);
+  }
+});
+
+// ts-src/cli/serve.ts
+var import_node_fs109 = require("node:fs");
+var import_node_http2 = require("node:http");
+var import_node_path152 = require("node:path");
+init_diagnostics();
+var types3 = {
+  html: "text/html; charset=utf-8",
+  css: "text/css",
+  svg: "image/svg+xml",
+  xml: "application/xml"
+};
+function fileOf2(root, url2) {
+  let path2;
+  try {
+    path2 = decodeURIComponent(new URL(url2, "http://localhost").pathname);
+  } catch {
+    return void 0;
+  }
+  if (path2.includes("\0")) return void 0;
+  try {
+    const file3 = (0, import_node_fs109.realpathSync)((0, import_node_path152.join)(root, path2));
+    return file3.startsWith(`${(0, import_node_fs109.realpathSync)(root)}/`) && (0, import_node_fs109.lstatSync)(file3).isFile() ? file3 : void 0;
+  } catch {
+    return void 0;
+  }
+}
+function answer2(root, request, response) {
+  const { method = "GET", url: url2 = "/" } = request;
+  const file3 = method === "GET" || method === "HEAD" ? fileOf2(root, url2) : void 0;
+  response.on("finish", () => writeNote(`${response.statusCode} ${method} ${printable(url2)}
+`));
+  if (file3 === void 0) {
+    response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
+    return;
+  }
+  const { size: size3 } = (0, import_node_fs109.lstatSync)(file3);
+  const type = types3[/\.([a-z]+)$/.exec(file3)?.[1] ?? ""] ?? "application/octet-stream";
+  response.writeHead(200, { "content-type": type, "content-length": size3, "x-content-type-options": "nosniff" });
+  if (method === "HEAD") response.end();
+  else
+    (0, import_node_fs109.createReadStream)(file3).on("error", () => response.destroy()).pipe(response);
+}
+function unserved(address, port, { code: code2, message }) {
+  const fault4 = (why, hint) => error("serve-failed", `can't listen on ${address}, port ${port}: ${why}`, { hint });
+  switch (code2) {
+    case "EADDRINUSE":
+      return fault4("another program has this port", "take another one with --port; 0 takes a free one");
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return fault4("this machine has no such address", "`ip address` lists its addresses; 0.0.0.0 means all of them");
+    case "EACCES":
+      return fault4("ports below 1024 are for root", "take another one with --port");
+    default:
+      return fault4(message);
+  }
+}
+var serve = defineCommand({
+  summary: "serve the apt repository of the last build over HTTP, for tests with a robot",
+  usage: "serve",
+  details: `Serves the folder apt/ of the output folder until it is interrupted. There is no access control: with an address other
+than the loopback address, everybody who can reach the port can read the packages. On a farm, serve the repository from
+a web server or a bucket.`,
+  examples: ["slipway serve", "slipway serve --address 192.0.2.10 --port 8080"],
+  options: {
+    ...outputOptions,
+    address: { type: "string", value: "ADDRESS", help: "address to listen on (default: 127.0.0.1)" },
+    port: {
+>>>>>>> 09bee9a (SLIPWAY_STATE counts for every command that has --state)
       type: "string",
       value: "N",
       help: "gc: keep what was used in the last N days (default: `state.days` of distro.yaml, 30)",

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { loadCommands } from '../../ts-src/cli/all.ts';
-import { movingState } from '../../ts-src/cli/channels.ts';
 import { maintainerUnset } from '../../ts-src/cli/maintainer.ts';
 import { outputFolder } from '../../ts-src/cli/output-folder.ts';
 import { unmatched } from '../../ts-src/cli/planned-names.ts';
@@ -147,16 +146,6 @@ describe('values of options', () => {
     expect(wrong('image', { kind: ['dokcer'] })).toContain('did you mean docker?');
     expect(wrong('image', {}, ['bild'])).toContain('did you mean build?');
     expect(wrong('store', { size: '20G', days: '3' }, ['gc'])).toBeUndefined();
-  });
-
-  it('name the state folder, else the environment does', () => {
-    const before = process.env.SLIPWAY_STATE;
-    process.env.SLIPWAY_STATE = '/s';
-    expect([movingState({}), movingState({ 'state-folder': '/t' })]).toEqual(['/s', '/t']);
-    process.env.SLIPWAY_STATE = '';
-    expect(movingState({})).toBeUndefined();
-    if (before === undefined) delete process.env.SLIPWAY_STATE;
-    else process.env.SLIPWAY_STATE = before;
   });
 });
 

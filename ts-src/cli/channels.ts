@@ -37,10 +37,6 @@ export const movingOptions = {
   store: channelOptions.store,
 } as const satisfies OptionTable;
 
-/** The state folder for commands in which `--state` names a state of a channel. */
-export const movingState = (values: { readonly 'state-folder'?: string | undefined }): string | undefined =>
-  values['state-folder'] ?? (process.env.SLIPWAY_STATE || undefined);
-
 export const placeOption = {
   repository: {
     type: 'string',

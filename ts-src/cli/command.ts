@@ -65,7 +65,7 @@ export const distroOptions = {
   state: {
     type: 'string',
     value: 'DIR',
-    help: 'folder for sources, base systems and roots (default: .slipway beside the distro file); the store stays where distro.yaml says',
+    help: 'folder for sources, base systems and roots (default: SLIPWAY_STATE, else .slipway beside the distro file); the store stays where distro.yaml says',
   },
   lock: { type: 'string', value: 'FILE', help: 'use the commits of this lockfile' },
   override: {
@@ -77,6 +77,10 @@ export const distroOptions = {
 } as const satisfies Record<string, Option>;
 
 export type DistroValues = ValuesOf<typeof distroOptions>;
+
+/** The state folder of `--state`, else of the environment. Without either it depends on the command. */
+export const namedState = (values: { readonly state?: string | undefined }): string | undefined =>
+  values.state || process.env.SLIPWAY_STATE || undefined;
 
 export const selectionOptions = {
   above: {

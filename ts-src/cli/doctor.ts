@@ -1,12 +1,12 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { describeMachine, examine } from '../sandbox/doctor.ts';
-import { readWorkspace } from '../read/workspace.ts';
 import { run } from '../io/process.ts';
 import { sizeText } from '../model/sizes.ts';
 import { describe, stateRules } from './clean-up.ts';
 import { stateKinds } from './store.ts';
-import { isQuiet, writeMessage, distroOptions, exit, findDistro, writeOutput, defineCommand } from './command.ts';
+import { isQuiet, writeMessage, distroOptions, exit, namedState, writeOutput, defineCommand } from './command.ts';
 import { driverOption } from './option-checks.ts';
+import { openWorkspace } from './planning.ts';
 
 export const doctor = defineCommand({
   summary: 'check that this machine can build, and show how to install what is missing',
@@ -15,6 +15,7 @@ export const doctor = defineCommand({
   options: {
     json: { type: 'boolean', help: 'print what is missing, and how to install it, as JSON' },
     distro: distroOptions.distro,
+    state: distroOptions.state,
     driver: driverOption,
     install: {
       type: 'boolean',
@@ -23,7 +24,7 @@ export const doctor = defineCommand({
   },
   async run(values) {
     const driver = values.driver === 'docker' ? 'docker' : 'unshare';
-    const workspace = await readWorkspace(findDistro(values), undefined);
+    const workspace = await openWorkspace(values);
     const systems = workspace.ok ? Object.values(workspace.value.distro.platforms).map((p) => p.os) : [];
     let findings = await examine(driver, systems);
     const packages = [...new Set(findings.flatMap((f) => f.package?.split(' ') ?? []))].sort();
@@ -47,9 +48,9 @@ export const doctor = defineCommand({
       }
       findings = await examine(driver, systems);
     }
-    const machine = describeMachine(workspace.ok ? workspace.value.state : join(process.cwd(), '.slipway'));
+    const machine = describeMachine(workspace.ok ? workspace.value.state : resolve(namedState(values) ?? '.slipway'));
     findings.push(...machine.findings);
-    const kept = workspace.ok ? await stateKinds(resolve(workspace.value.state)) : [];
+    const kept = workspace.ok ? await stateKinds(workspace.value.state) : [];
     if (workspace.ok && kept.length)
       machine.lines.push(
         `kept in ${workspace.value.state}: ${describe(kept)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`,

@@ -15,7 +15,7 @@ import { closeScratch, openScratch } from '../sandbox/scratch.ts';
 import { unshareDriver } from '../sandbox/unshare.ts';
 import type { Store } from '../store/store.ts';
 import { cleanUp } from './clean-up.ts';
-import { movingState, openChannels, readChannel, type Opened } from './channels.ts';
+import { openChannels, readChannel, type Opened } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, writeNote } from './command.ts';
 import { channelOf, imageOptions, imagesOf, outputOf, type ImageValues } from './image-options.ts';
 import { publishNamed, retireNamed } from './image-publish.ts';
@@ -52,7 +52,7 @@ export const image = defineCommand({
       writeMessage('slipway image diff: two images are needed, as NAME or NAME@VERSION\n');
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: movingState(values) });
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
     const done = opened.ok ? await dispatch(opened.value, what, names, values, kinds.filter(isImageKind)) : opened;
     showDiagnostics(done.diagnostics);
     if (done.ok) writeOutput(done.value);

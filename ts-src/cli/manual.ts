@@ -34,6 +34,12 @@ export function manualPage(all: Readonly<Record<string, Command>>, version: stri
     '.TP',
     '.B NO_COLOR',
     'Where it is set and not empty, nothing is coloured.',
+    '.TP',
+    '.B SLIPWAY_STATE',
+    troff('State folder of all commands, unless --state or --state-folder names another one.'),
+    '.TP',
+    '.B SLIPWAY_STATE_SIZE',
+    'Size to which the state folder is cut after a run, such as 20G.',
   );
   return `${lines.join('\n')}\n`;
 }

@@ -25,6 +25,7 @@ import { printable } from '../text/printable.ts';
 import {
   writeControl,
   findDistro,
+  namedState,
   selectionOf,
   type DistroValues,
   type SelectionValues,
@@ -79,7 +80,8 @@ export const reporter: Reporter = {
 
 /** Opens the workspace of a command, with absolute paths. */
 export async function openWorkspace(values: Pick<DistroValues, 'distro' | 'state'>): Promise<Result<Workspace>> {
-  const read = await readWorkspace(findDistro(values), values.state === undefined ? undefined : resolve(values.state));
+  const state = namedState(values);
+  const read = await readWorkspace(findDistro(values), state === undefined ? undefined : resolve(state));
   if (!read.ok) return read;
   const root = resolve(read.value.root);
   return good({ ...read.value, root, state: resolve(read.value.state), urlBase: root });

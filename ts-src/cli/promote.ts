@@ -6,16 +6,7 @@ import { mayComeFrom, rulesOf } from '../publish/rules.ts';
 import { restoreChannel, shortId, type OpenChannel, type State } from '../publish/state.ts';
 import { error } from '../model/diagnostics.ts';
 import { renderDifference, renderVerdicts } from '../render/channels.ts';
-import {
-  archivesOf,
-  movingOptions,
-  movingState,
-  openChannels,
-  placeOption,
-  placesOf,
-  readChannel,
-  withOutlet,
-} from './channels.ts';
+import { archivesOf, movingOptions, openChannels, placeOption, placesOf, readChannel, withOutlet } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeNote, writeOutput } from './command.ts';
 
 const failed = (diagnostics: readonly Diagnostic[]): number => {
@@ -63,7 +54,7 @@ is not met, nothing is promoted, unless --force is given. --dry-run only prints 
       writeMessage('slipway promote: --approval-pending is for --dry-run: nothing is promoted without the approval\n');
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: movingState(values) });
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
     const [source, target] = [await readChannel(store, from), await readChannel(store, into)];
@@ -154,7 +145,7 @@ upgraded keep what they have, because apt does not downgrade.`,
       writeMessage('slipway rollback: one channel is needed\n');
       return exit.usage;
     }
-    const opened = await openChannels({ ...values, state: movingState(values) });
+    const opened = await openChannels({ ...values, state: values['state-folder'] });
     if (!opened.ok) return failed(opened.diagnostics);
     const { store, workspace } = opened.value;
     const read = await readChannel(store, name);

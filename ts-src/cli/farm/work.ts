@@ -13,6 +13,7 @@ import { heldIn } from '../../publish/channel.ts';
 import {
   writeMessage,
   exit,
+  namedState,
   writeOutput,
   showDiagnostics,
   type Option,
@@ -55,11 +56,7 @@ export interface RetestValues {
 
 /** State folder of a farm machine: one per user, outside workspaces, shared by all jobs. */
 export const farmState = (values: Pick<FarmValues, 'state'>): string =>
-  resolve(
-    values.state ||
-      process.env.SLIPWAY_STATE ||
-      join(process.env.XDG_STATE_HOME || join(homeFolder(), '.local/state'), 'slipway'),
-  );
+  resolve(namedState(values) ?? join(process.env.XDG_STATE_HOME || join(homeFolder(), '.local/state'), 'slipway'));
 
 /**
  * Why a machine opens a run: to do tasks of its own architecture, or to publish or report results of any architecture.
