@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { isError, type Diagnostic } from '../../ts-src/model/diagnostics.ts';
 import { kindsOfTag, type Package } from '../../ts-src/model/manifest.ts';
+import { buildTypeFault } from '../../ts-src/plan/build-type-faults.ts';
 import { conditionEvaluator } from '../../ts-src/plan/conditions.ts';
 import { conditionContext, manifestEvaluator } from '../../ts-src/plan/evaluate.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
@@ -97,9 +98,8 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
     );
     const cache = parseCache(text, 'cache');
     if (!cache.ok) throw new Error('the cache was not read');
-    const evaluate = manifestEvaluator(
-      conditionContext({ name: distro, rosVersion: distro === 'jazzy' ? 2 : 1, pythonVersion: 3 }, {}),
-    );
+    const rosVersion = distro === 'jazzy' ? 2 : 1;
+    const evaluate = manifestEvaluator(conditionContext({ name: distro, rosVersion, pythonVersion: 3 }, {}));
     const differing: string[] = [];
     const groups: Record<string, string[]> = {};
     for (const [name, theirs] of Object.entries(data.packages)) {
@@ -110,6 +110,10 @@ describe.runIf(present)('agreement with catkin_pkg', () => {
       }
       const diagnostics: Diagnostic[] = [];
       const p = evaluate(read.value, name, diagnostics);
+      // Every package of ROS 2 that is catkin by default is told, no other package.
+      const told = buildTypeFault(p, rosVersion);
+      if ((told !== undefined) !== (rosVersion === 2 && theirs.build_type === 'catkin'))
+        differing.push(`${name}: ${told?.message}`);
       for (const g of p.memberOfGroups) (groups[g] ??= []).push(name);
       const ours = plain(p);
       const expected = {

@@ -84,6 +84,8 @@ export interface Package {
   name: string;
   version: string;
   buildType: string;
+  /** False if package.xml names no build type: the default of REP 149 counts. */
+  buildTypeDeclared: boolean;
   dependencies: Dependency[];
   memberOfGroups: string[];
   manifest: Manifest;

@@ -35,6 +35,7 @@ export function manifestEvaluator(
       name: manifest.name,
       version: manifest.version,
       buildType: type?.name ?? 'catkin',
+      buildTypeDeclared: type !== undefined,
       dependencies: manifest.dependencies.every((d) => d.condition === undefined)
         ? manifest.dependencies
         : manifest.dependencies.filter(holds),

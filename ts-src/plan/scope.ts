@@ -1,11 +1,12 @@
-import { compare, error, nearest, type Diagnostic } from '../model/diagnostics.ts';
+import { compare, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
 import { at } from '../model/lists.ts';
 import { entry, ownIn } from '../model/maps.ts';
 import { installPrefix } from '../model/names.ts';
-import { buildTypes, impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
+import { impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
 import { block } from './blocked.ts';
+import { buildTypeFault } from './build-type-faults.ts';
 import { fault, type Node } from './cycles.ts';
 import { findDepths } from './depths.ts';
 import { addDocsNeeds } from './docs-needs.ts';
@@ -204,17 +205,9 @@ class ScopePlanner {
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];
     if (implied.test.length) planned.impliedTest = [...implied.test];
-    if (!isBuildType(p.buildType)) {
-      fault(
-        node,
-        error('build-type', `'${p.name}' has the unknown build type '${p.buildType}'`, {
-          file: p.file,
-          line: p.manifest.buildTypes[0]?.line,
-          hint: buildTypeHint(p.buildType),
-        }),
-      );
-      planned.blocked = `its build type '${p.buildType}' is unknown`;
-    }
+    const wrong = buildTypeFault(p, this.evaluated.input.rosVersion);
+    if (wrong) fault(node, wrong);
+    if (!isBuildType(p.buildType)) planned.blocked = `its build type '${p.buildType}' is unknown`;
     return node;
   }
 
@@ -284,10 +277,4 @@ class ScopePlanner {
     }
     return sequence.map((n) => n.planned);
   }
-}
-
-function buildTypeHint(written: string): string {
-  const near = nearest(written, Object.keys(buildTypes));
-  if (near !== undefined) return `did you mean '${near}'?`;
-  return `supported: ${Object.keys(buildTypes).join(', ')}; if the platform provides it, set \`system\` in package_settings`;
 }

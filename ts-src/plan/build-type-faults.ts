@@ -1,0 +1,37 @@
+import { buildTypes, isBuildType } from '../model/build-types/index.ts';
+import { error, nearest, warning, type Diagnostic } from '../model/diagnostics.ts';
+import type { Package } from '../model/manifest.ts';
+
+/** What is wrong with a package's build type. An error means that it can't be built. */
+export function buildTypeFault(p: Package, rosVersion: number): Diagnostic | undefined {
+  const { name, buildType, file, manifest } = p;
+  const line = manifest.buildTypes[0]?.line;
+  if (!isBuildType(buildType))
+    return error('build-type', `'${name}' has the unknown build type '${buildType}'`, {
+      file,
+      line,
+      hint: unknownHint(buildType),
+    });
+  const needsCatkin = () => name === 'catkin' || p.dependencies.some((d) => d.name === 'catkin');
+  if (rosVersion === 1 || p.buildTypeDeclared || needsCatkin()) return undefined;
+  const why = line === undefined ? 'has no build type' : 'has no build type whose condition is true';
+  return warning('build-type', `'${name}' ${why}. It is built as catkin, which is for ROS 1`, {
+    file,
+    line,
+    hint: missingHint(p),
+  });
+}
+
+function unknownHint(written: string): string {
+  const near = nearest(written, Object.keys(buildTypes));
+  if (near !== undefined) return `did you mean '${near}'?`;
+  return `supported: ${Object.keys(buildTypes).join(', ')}; if the platform provides it, set \`system\` in package_settings`;
+}
+
+/** Advice for a package of ROS 2 without a build type, by the tools that it declares. */
+function missingHint(p: Package): string {
+  const add = (type: string) => `add <export><build_type>${type}</build_type></export> to package.xml`;
+  const tool = p.dependencies.find((d) => d.tag === 'buildtool_depend' && d.name.startsWith('ament_'));
+  if (!tool) return `${add('TYPE')}; TYPE is ament_cmake, ament_python or cmake`;
+  return `${add(tool.name === 'ament_python' ? 'ament_python' : 'ament_cmake')}, since it needs '${tool.name}'`;
+}
