@@ -300,343 +300,343 @@ const places = {
  ],
  "ts-src/graph/bit-set.ts and others": [
   1606185,
-  1676425,
+  1676429,
   36908
  ],
  "ts-src/graph/reduce.ts and others": [
-  1676464,
-  1678066,
+  1676468,
+  1678070,
   38725
  ],
  "ts-src/inspect/comments.ts and others": [
-  1678109,
-  1699521,
+  1678113,
+  1699525,
   38772
  ],
  "ts-src/inspect/deb.ts and others": [
-  1699559,
-  1723534,
+  1699563,
+  1723538,
   39295
  ],
  "ts-src/io/deferred.ts and others": [
-  1723572,
-  1723830,
+  1723576,
+  1723834,
   39896
  ],
  "ts-src/io/faults.ts and others": [
-  1723866,
-  1735675,
+  1723870,
+  1735679,
   39912
  ],
  "ts-src/io/home.ts and others": [
-  1735709,
-  1736047,
+  1735713,
+  1736051,
   40215
  ],
  "ts-src/io/mutex.ts and others": [
-  1736082,
-  1756448,
+  1736086,
+  1756452,
   40230
  ],
  "ts-src/io/process.ts and others": [
-  1756485,
-  1761639,
+  1756489,
+  1761643,
   40784
  ],
  "ts-src/io/response.ts and others": [
-  1761677,
-  1768163,
+  1761681,
+  1768167,
   40921
  ],
  "ts-src/io/signals.ts and others": [
-  1768200,
-  1768637,
+  1768204,
+  1768641,
   41091
  ],
  "ts-src/io/slow.ts and others": [
-  1768671,
-  1769319,
+  1768675,
+  1769323,
   41105
  ],
  "ts-src/io/store-folder.ts and others": [
-  1769361,
-  1769747,
+  1769365,
+  1769751,
   41130
  ],
  "ts-src/main.ts": [
-  1769767,
-  1779024,
+  1769771,
+  1779028,
   41142
  ],
  "ts-src/model/channels.ts and others": [
-  1779065,
-  1783661,
+  1779069,
+  1783665,
   41341
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1783705,
-  1788027,
+  1783709,
+  1788031,
   41399
  ],
  "ts-src/model/distro.ts": [
-  1788055,
-  1788779,
+  1788059,
+  1788783,
   41507
  ],
  "ts-src/model/distro.ts and others": [
-  1788818,
-  1801852,
+  1788822,
+  1801856,
   41525
  ],
  "ts-src/model/docs.ts and others": [
-  1801889,
-  1802373,
+  1801893,
+  1802377,
   41686
  ],
  "ts-src/model/fields.ts and others": [
-  1802412,
-  1804574,
+  1802416,
+  1804578,
   41701
  ],
  "ts-src/model/images.ts and others": [
-  1804613,
-  1812769,
+  1804617,
+  1812773,
   41732
  ],
  "ts-src/model/maps.ts and others": [
-  1812806,
-  1813411,
+  1812810,
+  1813415,
   41828
  ],
  "ts-src/model/names.ts and others": [
-  1813449,
-  1817618,
+  1813453,
+  1817622,
   41845
  ],
  "ts-src/model/plan-schema.ts": [
-  1817651,
-  1820503,
+  1817655,
+  1820507,
   41908
  ],
  "ts-src/model/releases.ts and others": [
-  1820544,
-  1820997,
+  1820548,
+  1821001,
   41990
  ],
  "ts-src/model/remote-place.ts and others": [
-  1821042,
-  1823316,
+  1821046,
+  1823320,
   42003
  ],
  "ts-src/model/sizes.ts and others": [
-  1823354,
-  1823997,
+  1823358,
+  1824001,
   42043
  ],
  "ts-src/model/stored.ts and others": [
-  1824036,
-  1830275,
+  1824040,
+  1830279,
   42057
  ],
  "ts-src/model/system-files.ts and others": [
-  1830320,
-  1835053,
+  1830324,
+  1835057,
   42208
  ],
  "ts-src/model/urls.ts and others": [
-  1835090,
-  1836712,
+  1835094,
+  1836716,
   42293
  ],
  "ts-src/publish/canonical.ts and others": [
-  1836756,
-  1859216,
+  1836760,
+  1859220,
   42323
  ],
  "ts-src/publish/channel.ts and others": [
-  1859258,
-  1918220,
+  1859262,
+  1918224,
   42897
  ],
  "ts-src/publish/criteria.ts and others": [
-  1918263,
-  1937273,
+  1918267,
+  1937277,
   44243
  ],
  "ts-src/publish/difference.ts and others": [
-  1937318,
-  1941204,
+  1937322,
+  1941208,
   44666
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1941248,
-  1943396,
+  1941252,
+  1943400,
   44763
  ],
  "ts-src/publish/key-health.ts and others": [
-  1943441,
-  1960306,
+  1943445,
+  1960310,
   44810
  ],
  "ts-src/publish/package-index.ts and others": [
-  1960354,
-  1967841,
+  1960358,
+  1967845,
   45220
  ],
  "ts-src/publish/retention.ts and others": [
-  1967885,
-  1972586,
+  1967889,
+  1972590,
   45388
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1972621,
-  1977548,
+  1972625,
+  1977552,
   45496
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1977584,
-  1993643,
+  1977588,
+  1993647,
   45638
  ],
  "ts-src/query/explain.ts and others": [
-  1993683,
-  2000648,
+  1993687,
+  2000652,
   46079
  ],
  "ts-src/read/distro.ts": [
-  2000675,
-  2018092,
+  2000679,
+  2018096,
   46244
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2018139,
-  2037819,
+  2018143,
+  2038561,
   46646
  ],
  "ts-src/read/lockfile.ts": [
-  2037848,
-  2038354,
-  47063
+  2038590,
+  2039096,
+  47068
  ],
  "ts-src/read/lockfile.ts and others": [
-  2038394,
-  2042906,
-  47077
+  2039136,
+  2043648,
+  47082
  ],
  "ts-src/read/source-entry.ts and others": [
-  2042950,
-  2046481,
-  47199
+  2043692,
+  2047223,
+  47204
  ],
  "ts-src/read/workspace.ts and others": [
-  2046522,
-  2047852,
-  47269
+  2047264,
+  2048594,
+  47274
  ],
  "ts-src/read/yaml.ts and others": [
-  2047888,
-  2151873,
-  47300
+  2048630,
+  2152615,
+  47305
  ],
  "ts-src/render/compare.ts and others": [
-  2151914,
-  2153477,
-  49967
+  2152656,
+  2154219,
+  49972
  ],
  "ts-src/render/lock.ts and others": [
-  2153515,
-  2155346,
-  50010
+  2154257,
+  2156088,
+  50015
  ],
  "ts-src/render/summary.ts and others": [
-  2155387,
-  2160054,
-  50045
+  2156129,
+  2160796,
+  50050
  ],
  "ts-src/render/table.ts and others": [
-  2160093,
-  2160779,
-  50136
+  2160835,
+  2161521,
+  50141
  ],
  "ts-src/render/template.ts and others": [
-  2160821,
-  2176182,
-  50151
+  2161563,
+  2176924,
+  50156
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2176225,
-  2193512,
-  50617
+  2176967,
+  2194254,
+  50622
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2193560,
-  2195420,
-  51032
+  2194302,
+  2196162,
+  51037
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2195462,
-  2201862,
-  51076
+  2196204,
+  2202604,
+  51081
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2201909,
-  2215571,
-  51218
+  2202651,
+  2216313,
+  51223
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2215620,
-  2243722,
-  51552
+  2216362,
+  2244464,
+  51557
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2243763,
-  2255638,
-  52157
+  2244505,
+  2256380,
+  52162
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2255687,
-  2259332,
-  52401
+  2256429,
+  2260074,
+  52406
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2259374,
-  2261409,
-  52486
+  2260116,
+  2262151,
+  52491
  ],
  "ts-src/store/s3-blobs.ts": [
-  2261439,
-  2261901,
-  52537
+  2262181,
+  2262643,
+  52542
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2261942,
-  2276041,
-  52551
+  2262684,
+  2276783,
+  52556
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2276088,
-  2432645,
-  52872
+  2276830,
+  2433387,
+  52877
  ],
  "ts-src/store/s3-place.ts": [
-  2432675,
-  2432885,
-  57361
+  2433417,
+  2433627,
+  57366
  ],
  "ts-src/store/s3-place.ts and others": [
-  2432926,
-  2433726,
-  57369
+  2433668,
+  2434468,
+  57374
  ],
  "ts-src/text/cut.ts and others": [
-  2433761,
-  2434168,
-  57389
+  2434503,
+  2434910,
+  57394
  ],
  "undefined and others": [
-  2434194,
-  2435698,
-  57400
+  2434936,
+  2436440,
+  57405
  ]
 };
 const loaded = new Map();
@@ -19344,7 +19344,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "149d0ae45372d676b08fd9a268f8e20f1d179c4b7b31a930787a4d509c07d858");
+  const digest = siteDigest(organization, packages, "29cebd0f3c4debcc022dd4541e649c2b9420978c01d5c7d38f3ce48c70a654ef");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -37566,7 +37566,7 @@ return { publishingFaults };
 //// ts-src/graph/bit-set.ts and others
 "use strict";
 const { readBody } = load("ts-src/io/response.ts and others");
-const { ascii, git, gitReason, hostOf, local, localFault, loginOf, mayUseCredentials, outputOf, patiently, plainReason, refused, stallSeconds, unreachable } = load("ts-src/read/git/credentials.ts and others");
+const { ascii, diskWasFull, git, gitReason, hostOf, local, localFault, loginOf, mayUseCredentials, outputOf, patiently, plainReason, refused, stallSeconds, storeFault, unreachable } = load("ts-src/read/git/credentials.ts and others");
 const { slowly } = load("ts-src/io/slow.ts and others");
 const { withMutex } = load("ts-src/io/mutex.ts and others");
 const { TooMuch, run } = load("ts-src/io/process.ts and others");
@@ -37715,7 +37715,7 @@ async function listTree({ gitDir, tree, where, measured }) {
     const args = ["ls-tree", "-r", "-t", "-z", "--full-tree", ...measured ? ["-l"] : [], tree];
     const listed2 = await git([...local, ...args], { gitDir, onOutput });
     if (listed2.code === 0) return good(entries);
-    return bad(error("source-store", `can't list the files of ${where}: ${gitReason(listed2)}`));
+    return bad(storeFault(`can't list the files of ${where}`, listed2, gitDir));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
@@ -37753,7 +37753,7 @@ async function checkout(snapshot, tree, folder) {
       cwd: folder
     }) : read;
     if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, held.value, folder);
-    return bad(error("source-store", `can't check out ${tree}: ${gitReason(out)}`));
+    return bad(storeFault(`can't check out ${tree}`, out, snapshot.gitDir));
   } finally {
     rmSync(index, { force: true });
   }
@@ -37897,7 +37897,7 @@ var largestTexts = 64 << 20;
 async function lookFor(gitDir, { url }, blobs) {
   const checked = await git([...local, "cat-file", "--batch-check"], { gitDir, input: `${blobs.join("\n")}
 ` });
-  if (checked.code !== 0) return bad(error("source-store", `can't look for files of ${url}: ${gitReason(checked)}`));
+  if (checked.code !== 0) return bad(storeFault(`can't look for files of ${url}`, checked, gitDir));
   const missing = /* @__PURE__ *%%/ new Set();
   let bytes = 0;
   for (const line of checked.stdout.split("\n")) {
@@ -37930,7 +37930,7 @@ async function fetchBlobs(gitDir, remote, blobs) {
 ` },
     remote
   );
-  if (got.code !== 0) return unreachable(remote, got);
+  if (got.code !== 0) return unreachable(remote, got, gitDir);
   const now = await lookFor(gitDir, remote, blobs);
   return now.ok ? good(now.value.bytes) : now;
 }
@@ -37995,7 +37995,7 @@ async function fetchCommits(url, commits, state, what, reporter = {}) {
       makeFolder(gitDir);
       const made = await git(["init", "--quiet", "--bare", gitDir]);
       const named = made.code === 0 ? await git(["config", "remote.origin.url", loginOf(url).plain], { gitDir }) : made;
-      if (named.code !== 0) return bad(error("source-store", `can't make ${gitDir}: ${gitReason(named)}`));
+      if (named.code !== 0) return bad(storeFault(`can't make ${gitDir}`, named, gitDir));
     }
     const stale = join2(gitDir, "shallow.lock");
     if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 6e5) rmSync2(stale);
@@ -38048,7 +38048,7 @@ async function fetchInto(fetch2, remote, commits) {
     { gitDir },
     remote
   );
-  if (fetched.code !== 0 && !refused.test(fetched.stderr))
+  if (fetched.code !== 0 && !refused.test(fetched.stderr) && !diskWasFull(fetched))
     fetched = await patiently(
       (at2) => [
         "fetch",
@@ -38062,7 +38062,7 @@ async function fetchInto(fetch2, remote, commits) {
       { gitDir },
       remote
     );
-  if (fetched.code !== 0) return unreachable(remote, fetched);
+  if (fetched.code !== 0) return unreachable(remote, fetched, gitDir);
   for (const c of lacking)
     if (!await hasTree(gitDir, c)) return bad(error("source-ref", `${url} has no commit ${c}`));
   return good(void 0);
@@ -38136,7 +38136,7 @@ async function treeWithSubmodules(fetch2, remote, commit, depth) {
       const removed = await git([...local, "update-index", "--force-remove", "--", link.path], { gitDir, env });
       const added = removed.code === 0 ? await git([...local, "read-tree", `--prefix=${link.path}/`, tree.value], { gitDir, env }) : removed;
       if (added.code !== 0)
-        return bad(error("source-submodule", `${url}: can't place the submodule ${link.path}: ${gitReason(added)}`));
+        return bad(storeFault(`${url}: can't place the submodule ${link.path}`, added, gitDir, "source-submodule"));
     }
     return await outputOf([...local, "write-tree", "--missing-ok"], { gitDir, env });
   } finally {
@@ -38200,7 +38200,7 @@ async function fetchArchive(entry, url, state) {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join3(folder, "index") };
       const added = await git(["--work-tree", root, "add", "--all", "--force", "."], { gitDir, env, cwd: root });
-      if (added.code !== 0) return bad(error("source-archive", `can't read ${url}: ${gitReason(added)}`));
+      if (added.code !== 0) return bad(storeFault(`can't read ${url}`, added, gitDir, "source-archive"));
       const tree = await outputOf(["write-tree"], { gitDir, env });
       if (!tree.ok) return tree;
       makeFolder(join3(gitDir, "slipway"));
@@ -38244,7 +38244,7 @@ async function treeOfFolder(gitDir, folder, depth) {
       env,
       cwd: folder
     });
-    if (added.code !== 0) return bad(error("source-folder", `can't read ${folder}: ${gitReason(added)}`));
+    if (added.code !== 0) return bad(storeFault(`can't read ${folder}`, added, gitDir, "source-folder"));
     const listed2 = await outputOf(["ls-files", "--stage", "-z"], { gitDir, env, cwd: folder });
     if (!listed2.ok) return listed2;
     const links = listed2.value.split("\0").filter((l) => l.startsWith("160000 ")).map((l) => l.slice(l.indexOf("	") + 1));
@@ -47307,13 +47307,14 @@ const { defer } = load("ts-src/io/deferred.ts and others");
 const { slowly } = load("ts-src/io/slow.ts and others");
 const { storeFolder } = load("ts-src/io/store-folder.ts and others");
 const { reasonOf, run } = load("ts-src/io/process.ts and others");
-const { bad, error } = load("ts-src/model/diagnostics.ts and others");
+const { bad, error, good } = load("ts-src/model/diagnostics.ts and others");
 const { readIf, sha256, writeWhole } = load("ts-src/io/faults.ts and others");
 const { entry } = load("ts-src/model/maps.ts and others");
 const { isLocalUrl, redacted } = load("ts-src/model/urls.ts and others");
 const { existsSync: existsSync2, lstatSync, statSync } = require("node:fs");
-const { dirname, join, relative, resolve } = require("node:path");
+const { dirname: dirname2, join, relative, resolve } = require("node:path");
 const { existsSync } = require("node:fs");
+const { dirname } = require("node:path");
 const { appendFileSync, existsSync: existsSync3 } = require("node:fs");
 const { join: join2 } = require("node:path");
 // ts-src/read/git/credentials.ts
@@ -47531,13 +47532,20 @@ function remedyOf(url, stderr) {
     return `check the URL, and that git has a login for it: try \`git ls-remote ${url}\``;
   return `check the URL: try \`git ls-remote ${url}\``;
 }
-var unreachable = ({ url, submodule }, o) => bad(
-  refused.test(o.stderr) ? error("source-busy", `${url} allows no more requests for now: ${gitReason(o)}`, {
-    hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
-  }) : error("source-unreachable", `can't read ${url}: ${gitReason(o)}`, {
-    hint: isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true) ? remedyOf(url, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
-  })
-);
+var diskWasFull = (o) => o.code !== 0 && /^(?!remote:).*(?:No space left on device|Disk quota exceeded)/m.test(o.stderr);
+var storeFault = (what, o, gitDir, code2 = "source-store") => diskWasFull(o) ? error("source-store", `${what}: the disk of the state folder ${dirname(dirname(gitDir))} is full`, {
+  hint: "make room: `slipway clean` removes what the next build makes again, `slipway store gc` what is old; or name a folder on a larger disk with --state. Then run the same command again: it continues"
+}) : error(code2, `${what}: ${gitReason(o)}`);
+function unreachable({ url, submodule }, o, gitDir) {
+  if (gitDir !== void 0 && diskWasFull(o)) return bad(storeFault(`can't fetch ${url}`, o, gitDir));
+  return bad(
+    refused.test(o.stderr) ? error("source-busy", `${url} allows no more requests for now: ${gitReason(o)}`, {
+      hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
+    }) : error("source-unreachable", `can't read ${url}: ${gitReason(o)}`, {
+      hint: isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true) ? remedyOf(url, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
+    })
+  );
+}
 var gitReason = (o) => {
   const lines = o.stderr.trim().split("\n");
   const said = lines.find((l) => l.startsWith("ssh: ")) ?? lines.find((l) => /^(fatal|error):/.test(l)) ?? (lines[lines.length - 1] || `it ended with ${o.signal ?? o.code}`);
@@ -47547,12 +47555,9 @@ var plainReason = (said) => said.trim().replace(/ after \d+ ms: Could(?:n't| not
 var local = ["-c", "remote.origin.promisor=false"];
 async function outputOf(args, options) {
   const out = await git(args, options);
-  return out.code === 0 ? { ok: true, value: out.stdout.trim(), diagnostics: [] } : bad(
-    error(
-      "source-store",
-      `git ${args.find((a) => !a.startsWith("-") && !a.includes("="))} failed: ${gitReason(out)}`
-    )
-  );
+  if (out.code === 0) return good(out.stdout.trim());
+  const verb = args.find((a) => !a.startsWith("-") && !a.includes("="));
+  return bad(storeFault(`git ${verb} failed`, out, options.gitDir));
 }
 
 // ts-src/read/own-folder.ts
@@ -47598,7 +47603,7 @@ var env = { GIT_DIR: void 0, GIT_WORK_TREE: void 0, GIT_INDEX_FILE: void 0, GIT_
 async function committedFault(root, path) {
   const inside = relative(root, path);
   const parts = inside.split("/");
-  const from = parts[0] === ".." ? dirname(path) : root;
+  const from = parts[0] === ".." ? dirname2(path) : root;
   const names = parts[0] === ".." ? [relative(from, path)] : parts.map((_, i) => parts.slice(0, i + 1).join("/"));
   const there = names.filter((name) => lstatSync(join(from, name), { throwIfNoEntry: false }));
   if (!there.length) return void 0;
@@ -47612,10 +47617,10 @@ async function committedFault(root, path) {
 }
 var isPart = (folder, name) => name === folder || name.startsWith(`${folder}/`);
 function inRepository(folder) {
-  for (let path = resolve(folder); ; path = dirname(path)) {
+  for (let path = resolve(folder); ; path = dirname2(path)) {
     if (existsSync2(join(path, ".git"))) return true;
     if (existsSync2(join(path, "HEAD"))) return true;
-    if (path === dirname(path)) return false;
+    if (path === dirname2(path)) return false;
   }
 }
 async function committed(from, paths) {
@@ -47633,9 +47638,9 @@ async function outputFault(root) {
   });
 }
 async function placeFault(path) {
-  const parent = statSync(dirname(path), { throwIfNoEntry: false });
+  const parent = statSync(dirname2(path), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs(parent)) return void 0;
-  const asked = await git(["rev-parse", "--git-dir"], { cwd: dirname(path), env });
+  const asked = await git(["rev-parse", "--git-dir"], { cwd: dirname2(path), env });
   if (asked.code === 0) return void 0;
   return error(code, `the folder that it lies in belongs to another user (${parent.uid})`, {
     file: path,
@@ -47645,7 +47650,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"149d0ae45372d676b08fd9a268f8e20f1d179c4b7b31a930787a4d509c07d858"}`;
+var edition = `${"0.1.0"} ${"29cebd0f3c4debcc022dd4541e649c2b9420978c01d5c7d38f3ce48c70a654ef"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -47717,7 +47722,7 @@ ${[...this.used].map((key) => `${entry(this.lines, key)}
   }
 };
 var ascii = (text) => text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-return { nameRepositories, closeNames, mayUseCredentials, localFault, loginOf, useGitCredentials, stallSeconds, git, refused, hostOf, patiently, unreachable, gitReason, plainReason, local, outputOf, ParseCache, ascii, checkStateFolder, checkOwnFolder, checkStore };
+return { nameRepositories, closeNames, mayUseCredentials, localFault, loginOf, useGitCredentials, stallSeconds, git, refused, hostOf, patiently, diskWasFull, storeFault, unreachable, gitReason, plainReason, local, outputOf, ParseCache, ascii, checkStateFolder, checkOwnFolder, checkStore };
 //// ts-src/read/lockfile.ts
 "use strict";
 const { makeLock, readLock } = load("ts-src/read/lockfile.ts and others");

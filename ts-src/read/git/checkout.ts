@@ -5,7 +5,7 @@ import { exists, noteUse, temporaryBeside, makeFolder } from '../../io/files.ts'
 import { sha256 } from '../../model/digest.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
-import { git, gitReason, patiently } from './process.ts';
+import { git, gitReason, patiently, storeFault } from './process.ts';
 import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
 
 /** Writes a tree into `folder`, which must be empty: files, modes and symlinks, without git's data. */
@@ -26,7 +26,7 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
           })
         : read;
     if (out.code === 0) return await bringLargeFiles(snapshot.gitDir, held.value, folder);
-    return bad(error('source-store', `can't check out ${tree}: ${gitReason(out)}`));
+    return bad(storeFault(`can't check out ${tree}`, out, snapshot.gitDir));
   } finally {
     rmSync(index, { force: true });
   }

@@ -13,7 +13,7 @@ import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault, loginOf } from './credentials.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, gitReason, plainReason, stallSeconds, outputOf } from './process.ts';
+import { git, hostOf, gitReason, plainReason, stallSeconds, storeFault, outputOf } from './process.ts';
 import { messageOf } from '../../io/faults.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
@@ -69,7 +69,7 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
       const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
-      if (added.code !== 0) return bad(error('source-archive', `can't read ${url}: ${gitReason(added)}`));
+      if (added.code !== 0) return bad(storeFault(`can't read ${url}`, added, gitDir, 'source-archive'));
       const tree = await outputOf(['write-tree'], { gitDir, env });
       if (!tree.ok) return tree;
       makeFolder(join(gitDir, 'slipway'));
@@ -123,7 +123,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
       env,
       cwd: folder,
     });
-    if (added.code !== 0) return bad(error('source-folder', `can't read ${folder}: ${gitReason(added)}`));
+    if (added.code !== 0) return bad(storeFault(`can't read ${folder}`, added, gitDir, 'source-folder'));
     const listed = await outputOf(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;
     const links = listed.value

@@ -11,11 +11,12 @@ import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
 import {
   git,
-  gitReason,
   local,
+  diskWasFull,
   patiently,
   refused,
   outputOf,
+  storeFault,
   unreachable,
   type Remote,
   type Reporter,
@@ -86,7 +87,7 @@ export async function fetchCommits(
       makeFolder(gitDir);
       const made = await git(['init', '--quiet', '--bare', gitDir]);
       const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
-      if (named.code !== 0) return bad(error('source-store', `can't make ${gitDir}: ${gitReason(named)}`));
+      if (named.code !== 0) return bad(storeFault(`can't make ${gitDir}`, named, gitDir));
     }
     // A crashed machine may have left git's own lock. Slipway's lock excludes other writers.
     const stale = join(gitDir, 'shallow.lock');
@@ -161,7 +162,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
     remote,
   );
   // A server may refuse commits that are not a branch's head; all branches and tags are fetched then.
-  if (fetched.code !== 0 && !refused.test(fetched.stderr))
+  if (fetched.code !== 0 && !refused.test(fetched.stderr) && !diskWasFull(fetched))
     fetched = await patiently(
       (at) => [
         'fetch',
@@ -175,7 +176,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
       { gitDir },
       remote,
     );
-  if (fetched.code !== 0) return unreachable(remote, fetched);
+  if (fetched.code !== 0) return unreachable(remote, fetched, gitDir);
   for (const c of lacking)
     if (!(await hasTree(gitDir, c))) return bad(error('source-ref', `${url} has no commit ${c}`));
   return good(undefined);
@@ -265,7 +266,7 @@ async function treeWithSubmodules(
           ? await git([...local, 'read-tree', `--prefix=${link.path}/`, tree.value], { gitDir, env })
           : removed;
       if (added.code !== 0)
-        return bad(error('source-submodule', `${url}: can't place the submodule ${link.path}: ${gitReason(added)}`));
+        return bad(storeFault(`${url}: can't place the submodule ${link.path}`, added, gitDir, 'source-submodule'));
     }
     return await outputOf([...local, 'write-tree', '--missing-ok'], { gitDir, env });
   } finally {

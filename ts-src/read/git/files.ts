@@ -2,7 +2,7 @@ import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run } from '../../io/process.ts';
 import { utf8Text } from '../../io/utf8.ts';
-import { git, gitReason, local, patiently, unreachable, type Remote, type Reporter } from './process.ts';
+import { git, local, patiently, storeFault, unreachable, type Remote, type Reporter } from './process.ts';
 import { tooLarge } from './tree.ts';
 
 /** Limit for all manifests of a repository, in bytes. */
@@ -15,7 +15,7 @@ async function lookFor(
   blobs: readonly string[],
 ): Promise<Result<{ missing: string[]; bytes: number }>> {
   const checked = await git([...local, 'cat-file', '--batch-check'], { gitDir, input: `${blobs.join('\n')}\n` });
-  if (checked.code !== 0) return bad(error('source-store', `can't look for files of ${url}: ${gitReason(checked)}`));
+  if (checked.code !== 0) return bad(storeFault(`can't look for files of ${url}`, checked, gitDir));
   const missing = new Set<string>();
   let bytes = 0;
   for (const line of checked.stdout.split('\n')) {
@@ -49,7 +49,7 @@ export async function fetchBlobs(gitDir: string, remote: Remote, blobs: readonly
     { gitDir, input: `${missing.join('\n')}\n` },
     remote,
   );
-  if (got.code !== 0) return unreachable(remote, got);
+  if (got.code !== 0) return unreachable(remote, got, gitDir);
   const now = await lookFor(gitDir, remote, blobs);
   return now.ok ? good(now.value.bytes) : now;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { error, bad, type Result } from '../../model/diagnostics.ts';
+import { dirname } from 'node:path';
+import { error, bad, good, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
@@ -154,8 +155,24 @@ function remedyOf(url: string, stderr: string): string {
   return `check the URL: try \`git ls-remote ${url}\``;
 }
 
-export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<never> =>
-  bad(
+/** Whether this machine's disk was full. A server's messages begin with `remote:`. */
+export const diskWasFull = (o: Outcome): boolean =>
+  o.code !== 0 && /^(?!remote:).*(?:No space left on device|Disk quota exceeded)/m.test(o.stderr);
+
+/** The error of a git that failed in a repository of the state folder: STATE/git/NAME.git. */
+export const storeFault = (what: string, o: Outcome, gitDir: string, code = 'source-store'): Diagnostic =>
+  diskWasFull(o)
+    ? error('source-store', `${what}: the disk of the state folder ${dirname(dirname(gitDir))} is full`, {
+        hint:
+          'make room: `slipway clean` removes what the next build makes again, `slipway store gc` what is old; ' +
+          'or name a folder on a larger disk with --state. Then run the same command again: it continues',
+      })
+    : error(code, `${what}: ${gitReason(o)}`);
+
+/** The error of a request that failed. `gitDir`: the repository that it was to fill, if any. */
+export function unreachable({ url, submodule }: Remote, o: Outcome, gitDir?: string): Result<never> {
+  if (gitDir !== undefined && diskWasFull(o)) return bad(storeFault(`can't fetch ${url}`, o, gitDir));
+  return bad(
     refused.test(o.stderr)
       ? error('source-busy', `${url} allows no more requests for now: ${gitReason(o)}`, {
           hint:
@@ -169,6 +186,7 @@ export const unreachable = ({ url, submodule }: Remote, o: Outcome): Result<neve
               : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
         }),
   );
+}
 
 export const gitReason = (o: Outcome): string => {
   const lines = o.stderr.trim().split('\n');
@@ -187,14 +205,9 @@ export const plainReason = (said: string): string =>
 export const local = ['-c', 'remote.origin.promisor=false'];
 
 /** git's standard output. If git fails or is stopped, the result is an error, since the output may be incomplete. */
-export async function outputOf(args: string[], options: GitOptions): Promise<Result<string>> {
+export async function outputOf(args: string[], options: GitOptions & { gitDir: string }): Promise<Result<string>> {
   const out = await git(args, options);
-  return out.code === 0
-    ? { ok: true, value: out.stdout.trim(), diagnostics: [] }
-    : bad(
-        error(
-          'source-store',
-          `git ${args.find((a) => !a.startsWith('-') && !a.includes('='))} failed: ${gitReason(out)}`,
-        ),
-      );
+  if (out.code === 0) return good(out.stdout.trim());
+  const verb = args.find((a) => !a.startsWith('-') && !a.includes('='));
+  return bad(storeFault(`git ${verb} failed`, out, options.gitDir));
 }

@@ -1,7 +1,7 @@
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { TooMuch } from '../../io/process.ts';
-import { git, gitReason, local } from './process.ts';
+import { git, local, storeFault } from './process.ts';
 
 /** Limits of a commit's tree. A tree can contain itself many times: small to send, but endless to list or write. */
 export const largestTree = { entries: 500_000, bytes: 16 * 2 ** 30 };
@@ -57,7 +57,7 @@ export async function listTree({ gitDir, tree, where, measured }: Listing): Prom
     const args = ['ls-tree', '-r', '-t', '-z', '--full-tree', ...(measured ? ['-l'] : []), tree];
     const listed = await git([...local, ...args], { gitDir, onOutput });
     if (listed.code === 0) return good(entries);
-    return bad(error('source-store', `can't list the files of ${where}: ${gitReason(listed)}`));
+    return bad(storeFault(`can't list the files of ${where}`, listed, gitDir));
   } catch (e) {
     if (!(e instanceof TooMuch)) throw e;
     if (bytes > largestTree.bytes) return tooLarge(where, `${sizeText(largestTree.bytes)} of files`);
