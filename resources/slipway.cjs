@@ -180,463 +180,463 @@ const places = {
  ],
  "ts-src/cli/outputs.ts and others": [
   1199017,
-  1219315,
+  1219386,
   27914
  ],
  "ts-src/cli/pin-sources.ts and others": [
-  1219357,
-  1220984,
+  1219428,
+  1221055,
   28321
  ],
  "ts-src/cli/plan.ts": [
-  1221008,
-  1228383,
+  1221079,
+  1228454,
   28358
  ],
  "ts-src/cli/planned-names.ts and others": [
-  1228427,
-  1229846,
+  1228498,
+  1229917,
   28504
  ],
  "ts-src/cli/progress.ts and others": [
-  1229885,
-  1232457,
+  1229956,
+  1232528,
   28535
  ],
  "ts-src/cli/promote.ts": [
-  1232484,
-  1243242,
+  1232555,
+  1243313,
   28609
  ],
  "ts-src/cli/query.ts": [
-  1243267,
-  1259004,
+  1243338,
+  1259075,
   28844
  ],
  "ts-src/cli/reproducible.ts and others": [
-  1259047,
-  1271868,
+  1259118,
+  1271939,
   29235
  ],
  "ts-src/cli/run-input.ts and others": [
-  1271908,
-  1272369,
+  1271979,
+  1272440,
   29534
  ],
  "ts-src/cli/run-options.ts and others": [
-  1272411,
-  1286182,
+  1272482,
+  1286253,
   29551
  ],
  "ts-src/cli/schema.ts": [
-  1286208,
-  1287399,
+  1286279,
+  1287470,
   29892
  ],
  "ts-src/cli/serve.ts": [
-  1287424,
-  1292669,
+  1287495,
+  1292740,
   29924
  ],
  "ts-src/cli/shell.ts": [
-  1292694,
-  1301090,
+  1292765,
+  1301161,
   30056
  ],
  "ts-src/cli/simulate.ts": [
-  1301118,
-  1316267,
+  1301189,
+  1316338,
   30250
  ],
  "ts-src/cli/store.ts": [
-  1316292,
-  1318283,
+  1316363,
+  1318354,
   30647
  ],
  "ts-src/cli/store.ts and others": [
-  1318319,
-  1324885,
+  1318390,
+  1324956,
   30694
  ],
  "ts-src/engine/build/abi.ts and others": [
-  1324928,
-  1542075,
+  1324999,
+  1543443,
   30871
  ],
  "ts-src/engine/build/source-package.ts and others": [
-  1542129,
-  1546845,
-  35583
+  1543497,
+  1548213,
+  35607
  ],
  "ts-src/engine/compare-builds.ts and others": [
-  1546893,
-  1550844,
-  35698
+  1548261,
+  1552212,
+  35722
  ],
  "ts-src/engine/interface-digests.ts and others": [
-  1550895,
-  1595455,
-  35799
+  1552263,
+  1596823,
+  35823
  ],
  "ts-src/engine/runs.ts and others": [
-  1595493,
-  1597414,
-  36688
+  1596861,
+  1598782,
+  36712
  ],
  "ts-src/engine/system-lock.ts and others": [
-  1597459,
-  1600220,
-  36734
+  1598827,
+  1601588,
+  36758
  ],
  "ts-src/farm/gather.ts and others": [
-  1600258,
-  1604065,
-  36795
+  1601626,
+  1605433,
+  36819
  ],
  "ts-src/farm/publishing.ts and others": [
-  1604107,
-  1606145,
-  36868
+  1605475,
+  1607513,
+  36892
  ],
  "ts-src/graph/bit-set.ts and others": [
-  1606185,
-  1676429,
-  36908
+  1607553,
+  1678255,
+  36932
  ],
  "ts-src/graph/reduce.ts and others": [
-  1676468,
-  1678070,
-  38725
+  1678294,
+  1679896,
+  38754
  ],
  "ts-src/inspect/comments.ts and others": [
-  1678113,
-  1699525,
-  38772
+  1679939,
+  1701351,
+  38801
  ],
  "ts-src/inspect/deb.ts and others": [
-  1699563,
-  1723538,
-  39295
+  1701389,
+  1725364,
+  39324
  ],
  "ts-src/io/deferred.ts and others": [
-  1723576,
-  1723834,
-  39896
+  1725402,
+  1725660,
+  39925
  ],
  "ts-src/io/faults.ts and others": [
-  1723870,
-  1735679,
-  39912
+  1725696,
+  1737505,
+  39941
  ],
  "ts-src/io/home.ts and others": [
-  1735713,
-  1736051,
-  40215
+  1737539,
+  1737877,
+  40244
  ],
  "ts-src/io/mutex.ts and others": [
-  1736086,
-  1756452,
-  40230
+  1737912,
+  1758337,
+  40259
  ],
  "ts-src/io/process.ts and others": [
-  1756489,
-  1761643,
-  40784
+  1758374,
+  1763528,
+  40814
  ],
  "ts-src/io/response.ts and others": [
-  1761681,
-  1768167,
-  40921
+  1763566,
+  1770052,
+  40951
  ],
  "ts-src/io/signals.ts and others": [
-  1768204,
-  1768641,
-  41091
+  1770089,
+  1770526,
+  41121
  ],
  "ts-src/io/slow.ts and others": [
-  1768675,
-  1769323,
-  41105
+  1770560,
+  1771208,
+  41135
  ],
  "ts-src/io/store-folder.ts and others": [
-  1769365,
-  1769751,
-  41130
+  1771250,
+  1771636,
+  41160
  ],
  "ts-src/main.ts": [
-  1769771,
-  1779028,
-  41142
+  1771656,
+  1780913,
+  41172
  ],
  "ts-src/model/channels.ts and others": [
-  1779069,
-  1783665,
-  41341
+  1780954,
+  1785550,
+  41371
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1783709,
-  1788031,
-  41399
+  1785594,
+  1789916,
+  41429
  ],
  "ts-src/model/distro.ts": [
-  1788059,
-  1788783,
-  41507
+  1789944,
+  1790668,
+  41537
  ],
  "ts-src/model/distro.ts and others": [
-  1788822,
-  1801856,
-  41525
+  1790707,
+  1803741,
+  41555
  ],
  "ts-src/model/docs.ts and others": [
-  1801893,
-  1802377,
-  41686
+  1803778,
+  1804262,
+  41716
  ],
  "ts-src/model/fields.ts and others": [
-  1802416,
-  1804578,
-  41701
+  1804301,
+  1806463,
+  41731
  ],
  "ts-src/model/images.ts and others": [
-  1804617,
-  1812773,
-  41732
+  1806502,
+  1814658,
+  41762
  ],
  "ts-src/model/maps.ts and others": [
-  1812810,
-  1813415,
-  41828
+  1814695,
+  1815300,
+  41858
  ],
  "ts-src/model/names.ts and others": [
-  1813453,
-  1817622,
-  41845
+  1815338,
+  1819507,
+  41875
  ],
  "ts-src/model/plan-schema.ts": [
-  1817655,
-  1820507,
-  41908
+  1819540,
+  1822392,
+  41938
  ],
  "ts-src/model/releases.ts and others": [
-  1820548,
-  1821001,
-  41990
+  1822433,
+  1822886,
+  42020
  ],
  "ts-src/model/remote-place.ts and others": [
-  1821046,
-  1823320,
-  42003
+  1822931,
+  1825205,
+  42033
  ],
  "ts-src/model/sizes.ts and others": [
-  1823358,
-  1824001,
-  42043
+  1825243,
+  1825886,
+  42073
  ],
  "ts-src/model/stored.ts and others": [
-  1824040,
-  1830279,
-  42057
+  1825925,
+  1832220,
+  42087
  ],
  "ts-src/model/system-files.ts and others": [
-  1830324,
-  1835057,
-  42208
+  1832265,
+  1836998,
+  42240
  ],
  "ts-src/model/urls.ts and others": [
-  1835094,
-  1836716,
-  42293
+  1837035,
+  1838657,
+  42325
  ],
  "ts-src/publish/canonical.ts and others": [
-  1836760,
-  1859220,
-  42323
+  1838701,
+  1861161,
+  42355
  ],
  "ts-src/publish/channel.ts and others": [
-  1859262,
-  1918224,
-  42897
+  1861203,
+  1920165,
+  42929
  ],
  "ts-src/publish/criteria.ts and others": [
-  1918267,
-  1937277,
-  44243
+  1920208,
+  1939218,
+  44275
  ],
  "ts-src/publish/difference.ts and others": [
-  1937322,
-  1941208,
-  44666
+  1939263,
+  1943149,
+  44698
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1941252,
-  1943400,
-  44763
+  1943193,
+  1945341,
+  44795
  ],
  "ts-src/publish/key-health.ts and others": [
-  1943445,
-  1960310,
-  44810
+  1945386,
+  1962251,
+  44842
  ],
  "ts-src/publish/package-index.ts and others": [
-  1960358,
-  1967845,
-  45220
+  1962299,
+  1969786,
+  45252
  ],
  "ts-src/publish/retention.ts and others": [
-  1967889,
-  1972590,
-  45388
+  1969830,
+  1974531,
+  45420
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1972625,
-  1977552,
-  45496
+  1974566,
+  1979493,
+  45528
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1977588,
-  1993647,
-  45638
+  1979529,
+  1995588,
+  45670
  ],
  "ts-src/query/explain.ts and others": [
-  1993687,
-  2000652,
-  46079
+  1995628,
+  2002593,
+  46111
  ],
  "ts-src/read/distro.ts": [
-  2000679,
-  2018096,
-  46244
+  2002620,
+  2020037,
+  46276
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2018143,
-  2038561,
-  46646
+  2020084,
+  2040502,
+  46678
  ],
  "ts-src/read/lockfile.ts": [
-  2038590,
-  2039096,
-  47068
+  2040531,
+  2041037,
+  47100
  ],
  "ts-src/read/lockfile.ts and others": [
-  2039136,
-  2043648,
-  47082
+  2041077,
+  2045589,
+  47114
  ],
  "ts-src/read/source-entry.ts and others": [
-  2043692,
-  2047223,
-  47204
+  2045633,
+  2049164,
+  47236
  ],
  "ts-src/read/workspace.ts and others": [
-  2047264,
-  2048594,
-  47274
+  2049205,
+  2050535,
+  47306
  ],
  "ts-src/read/yaml.ts and others": [
-  2048630,
-  2152615,
-  47305
+  2050571,
+  2154556,
+  47337
  ],
  "ts-src/render/compare.ts and others": [
-  2152656,
-  2154219,
-  49972
+  2154597,
+  2156160,
+  50004
  ],
  "ts-src/render/lock.ts and others": [
-  2154257,
-  2156088,
-  50015
+  2156198,
+  2158029,
+  50047
  ],
  "ts-src/render/summary.ts and others": [
-  2156129,
-  2160796,
-  50050
+  2158070,
+  2162823,
+  50082
  ],
  "ts-src/render/table.ts and others": [
-  2160835,
-  2161521,
-  50141
+  2162862,
+  2163548,
+  50175
  ],
  "ts-src/render/template.ts and others": [
-  2161563,
-  2176924,
-  50156
+  2163590,
+  2178951,
+  50190
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2176967,
-  2194254,
-  50622
+  2178994,
+  2196281,
+  50656
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2194302,
-  2196162,
-  51037
+  2196329,
+  2198189,
+  51071
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2196204,
-  2202604,
-  51081
+  2198231,
+  2204631,
+  51115
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2202651,
-  2216313,
-  51223
+  2204678,
+  2218340,
+  51257
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2216362,
-  2244464,
-  51557
+  2218389,
+  2246491,
+  51591
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2244505,
-  2256380,
-  52162
+  2246532,
+  2258407,
+  52196
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2256429,
-  2260074,
-  52406
+  2258456,
+  2262101,
+  52440
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2260116,
-  2262151,
-  52491
+  2262143,
+  2264178,
+  52525
  ],
  "ts-src/store/s3-blobs.ts": [
-  2262181,
-  2262643,
-  52542
+  2264208,
+  2264670,
+  52576
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2262684,
-  2276783,
-  52556
+  2264711,
+  2278810,
+  52590
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2276830,
-  2433387,
-  52877
+  2278857,
+  2435414,
+  52911
  ],
  "ts-src/store/s3-place.ts": [
-  2433417,
-  2433627,
-  57366
+  2435444,
+  2435654,
+  57400
  ],
  "ts-src/store/s3-place.ts and others": [
-  2433668,
-  2434468,
-  57374
+  2435695,
+  2436495,
+  57408
  ],
  "ts-src/text/cut.ts and others": [
-  2434503,
-  2434910,
-  57394
+  2436530,
+  2436937,
+  57428
  ],
  "undefined and others": [
-  2434936,
-  2436440,
-  57405
+  2436963,
+  2438467,
+  57439
  ]
 };
 const loaded = new Map();
@@ -19344,7 +19344,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "29cebd0f3c4debcc022dd4541e649c2b9420978c01d5c7d38f3ce48c70a654ef");
+  const digest = siteDigest(organization, packages, "580d2a0477e9237cd8838d3d66d4c4b4ade654d518370d49523febe5c9b4cc87");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -28787,7 +28787,7 @@ function renderReport(report) {
       details: escapeMarkup(detailsOf(t)),
       version: escapeMarkup(t.version ?? t.upstream),
       time: t.started !== void 0 && t.finished !== void 0 ? duration(t.finished - t.started) : "",
-      reason: escapeMarkup(t.reason),
+      reason: escapeMarkup([t.reason, ...t.warning === void 0 ? [] : [`warning: ${t.warning}`]].join("; ")),
       log: log(t),
       files: (t.debs ?? []).map((d) => ({
         file: escapeMarkup(d.name),
@@ -31583,7 +31583,7 @@ const { lstatSync: lstatSync2, readFileSync: readFileSync4, readlinkSync, rmSync
 const { dirname: dirname6, join: join14 } = require("node:path");
 const { linkSync, lstatSync, readFileSync: readFileSync3, renameSync: renameSync2, rmSync: rmSync3 } = require("node:fs");
 const { dirname: dirname5, join: join13 } = require("node:path");
-const { lstatSync: lstatSync4, mkdirSync } = require("node:fs");
+const { appendFileSync, lstatSync: lstatSync4, mkdirSync } = require("node:fs");
 const { join: join17 } = require("node:path");
 const { join: join15 } = require("node:path");
 const { lstatSync: lstatSync3, readdirSync: readdirSync2, readlinkSync: readlinkSync2 } = require("node:fs");
@@ -34897,6 +34897,20 @@ function abiOf(graph, n, api, linked2) {
   return { name, requires: [...requires].sort(compare) };
 }
 
+// ts-src/engine/build/empty.ts
+var toBring = /* @__PURE__ *%%/ new Set(["buildtool_depend", "exec_depend", "run_depend"]);
+function isToBring({ dependencies, exports }) {
+  if (exports.some((e) => e.name === "metapackage")) return true;
+  return dependencies.some((d) => d.tag !== "buildtool_depend") && dependencies.every((d) => toBring.has(d.tag));
+}
+function emptyWarning(p, manifest, members) {
+  const documents = `/usr/share/doc/${p.debian}/`;
+  const isOwn2 = (m) => m.type !== "directory" && !m.path.startsWith(documents);
+  if (members.some(isOwn2) || isToBring(manifest)) return void 0;
+  const { file, how } = rulesOf(p.buildType).installs;
+  return `${file} installs nothing, so the package is empty: ${how}; if it only brings other packages, add <metapackage/> to <export> in package.xml`;
+}
+
 // ts-src/engine/build/pack.ts
 function checkStaged(request, environment) {
   const { graph, package: p } = request;
@@ -34927,6 +34941,14 @@ async function finishPackages(options, request, environment, folder) {
   const planned = plannedControl(options, request, environment.system);
   const staged = stagedMembers(stage);
   if (typeof staged === "string") return failed(staged);
+  const warning2 = emptyWarning(
+    p,
+    entry(options.taskKeys.distribution(graph).packages, p.name).manifest,
+    staged.members
+  );
+  if (warning2 !== void 0) appendFileSync(request.log, `slipway: warning: ${warning2}
+`);
+  const told = warning2 === void 0 ? {} : { warning: warning2 };
   const { architecture } = graph.target;
   const shlibs = (await lines("shlibdeps")).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(", ") ?? []);
   const control2 = {
@@ -34965,12 +34987,12 @@ async function finishPackages(options, request, environment, folder) {
   };
   const main = await finish("package.deb", control2, allowedPathsOf(graph, p), await text("shlibs") ? ["shlibs"] : []);
   if (!(await listLeft(folder, "out")).some((f) => f.name === "debug.deb"))
-    return made({ files: [main], debugPaths: [], interface: seen, abi });
+    return made({ files: [main], debugPaths: [], interface: seen, abi, ...told });
   const ids = await lines("build-ids");
   const debug = await finish("debug.deb", debugControl(control2, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
   if (reason !== void 0) return failed(reason);
-  return made({ files: [main, debug], debugPaths: debugPaths(ids), interface: seen, abi });
+  return made({ files: [main, debug], debugPaths: debugPaths(ids), interface: seen, abi, ...told });
 }
 var policyOf = (c, allowed) => ({
   package: c.package,
@@ -35219,7 +35241,8 @@ var PackageBuilder = class {
       inputs: request.resolved.inputs(),
       system: prepared.value.system,
       roots: rootsOf(graph, number, roots),
-      milliseconds: Math.round(options.now() - begun)
+      milliseconds: Math.round(options.now() - begun),
+      ...packed.value.warning === void 0 ? {} : { warning: packed.value.warning }
     };
     const clash = await this.owners.claim(graph, number, paths);
     return clash === void 0 ? made(record) : failed(clash);
@@ -35815,7 +35838,8 @@ function takeRecord(graph, task, taken2, cached) {
 var usable = (t, cached) => cached ? { state: "cached", reason: "unchanged" } : { state: "built", reason: t?.reason ?? "" };
 function setBuildRecord(graph, n, record) {
   graph.records[n] = record;
-  Object.assign(graph.results[n] ?? {}, { version: record.version, debs: record.debs });
+  const { version, debs, warning: warning2 } = record;
+  Object.assign(graph.results[n] ?? {}, { version, debs, ...warning2 === void 0 ? {} : { warning: warning2 } });
 }
 function takeTests(t, record, cached) {
   t.tests = {
@@ -38760,6 +38784,7 @@ var amentCmake = {
     file: cmakeFile,
     words: /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/
   },
+  installs: { file: "CMakeLists.txt", how: "add install() rules, and ament_package() at its end" },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   with_options cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" \
@@ -38781,6 +38806,7 @@ var amentPython = {
     flit_core: ["flit"],
     poetry: ["python3-poetry-core"]
   },
+  installs: { file: "setup.py", how: "name the modules in `packages` of setup()" },
   script: String.raw`
 configure_and_compile() { :; }
 
@@ -38889,6 +38915,7 @@ var catkin = {
     file: cmakeFile,
     words: /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/
   },
+  installs: { file: "CMakeLists.txt", how: "add install() rules, and catkin_package()" },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   binary_package=1
@@ -38913,6 +38940,7 @@ var cmake = {
   testDepends: [],
   keepsObjects: true,
   tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
+  installs: { file: "CMakeLists.txt", how: "add install() rules, such as install(TARGETS NAME)" },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   with_options cmake_configure -DBUILD_TESTING=$testing
@@ -38927,6 +38955,7 @@ var meson = {
   buildDepends: ["meson", "ninja-build", "pkg-config"],
   testDepends: [],
   tests: { file: /^meson\.build$/, words: /\btest\s*\(/ },
+  installs: { file: "meson.build", how: "add `install: true` to what others need" },
   script: String.raw`
 configure_and_compile() {
   meson setup --prefix "$prefix" --libdir lib --buildtype plain --wrap-mode nodownload "$object" "$here"
@@ -41199,7 +41228,8 @@ function packIndex(records, tests) {
     interface: r.interface,
     abi: r.abi,
     requires: r.requires,
-    milliseconds: r.milliseconds
+    milliseconds: r.milliseconds,
+    ...r.warning === void 0 ? {} : { warning: r.warning }
   }));
   return gzipSync(sealed({ schema, records: brief, tests: given }), { level: 1 });
 }
@@ -42749,7 +42779,8 @@ var briefRecord = {
   interface: interfaceDigests,
   abi: debian,
   requires: list(debian, 1e5),
-  milliseconds: count
+  milliseconds: count,
+  warning: optional(words)
 };
 var brief = shape(briefRecord);
 var isBriefRecord = (v) => brief(v);
@@ -42845,6 +42876,7 @@ var result = shape({
   kind: oneOf("build", "test", "docs"),
   state: oneOf("cached", "built", "passed", "failed", "stopped", "blocked", "waiting"),
   reason: words,
+  warning: optional(words),
   version: optional(version),
   key: optional(isDigest),
   started: optional(time),
@@ -47650,7 +47682,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"29cebd0f3c4debcc022dd4541e649c2b9420978c01d5c7d38f3ce48c70a654ef"}`;
+var edition = `${"0.1.0"} ${"580d2a0477e9237cd8838d3d66d4c4b4ade654d518370d49523febe5c9b4cc87"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -50792,8 +50824,10 @@ function renderForetold(results) {
 function renderEvent(t, done, total) {
   const took = t.started !== void 0 && t.finished !== void 0 ? ` in ${duration(t.finished - t.started)}` : "";
   const reason = t.state === "built" || t.state === "cached" || t.state === "passed" && !t.reason.startsWith("flaky") ? "" : `: ${t.reason.split("\n")[0]}`;
-  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
+  const warning = t.warning === void 0 ? "" : `    warning: ${t.warning}
 `;
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ""}${took}${reason}
+${warning}`;
 }
 return { duration, taskTitle, renderSummary, renderHeadline, renderOutlook, renderForetold, renderEvent };
 //// ts-src/render/table.ts and others

@@ -40,6 +40,14 @@ const sources: Record<string, Record<string, string>> = {
   },
   by_setuptools: python('by_setuptools', 'requires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"'),
   by_hatchling: python('by_hatchling', "requires = ['hatchling']\nbuild-backend = 'hatchling.build'"),
+  forgets: {
+    'package.xml': manifest('forgets', 'cmake'),
+    'CMakeLists.txt': 'cmake_minimum_required(VERSION 3.10)\nproject(forgets NONE)\nfile(WRITE tool "made")\n',
+  },
+  brings: {
+    'package.xml': manifest('brings', 'cmake', '<exec_depend>forgets</exec_depend>'),
+    'CMakeLists.txt': 'cmake_minimum_required(VERSION 3.10)\nproject(brings NONE)\n',
+  },
   by_flit: python('by_flit', 'requires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"'),
 };
 
@@ -74,6 +82,12 @@ describe('build types', () => {
     expect(ran.code, ran.stderr).toBe(0);
     expect(states(folder)).toEqual(Object.fromEntries(Object.keys(sources).map((n) => [n, 'built'])));
     expect(resultOf(folder).find((r) => r.id.endsWith('/by_meson:test'))).toMatchObject({ state: 'passed' });
+    // A package without install rules is built, and told each time; one that only brings others is not.
+    const told = /forgets 1\.0\.0-\S+ in .*\n {4}warning: CMakeLists\.txt installs nothing, so the package is empty/;
+    expect(ran.stderr).toMatch(told);
+    expect(ran.stderr.match(/warning: CMake/g)).toHaveLength(1);
+    const again = await slipway(['build', '--verbose'], folder);
+    expect(again.stderr).toMatch(/cached .*forgets .*\n {4}warning: CMakeLists\.txt installs nothing/);
     const files = (name: string) =>
       execFileSync('dpkg-deb', ['-c', debs(folder).find((d) => d.includes(`-${name.replace('_', '-')}_`))!], {
         encoding: 'utf8',

@@ -29,7 +29,8 @@ const usable = (t: TaskResult | undefined, cached: boolean): Ending =>
 
 export function setBuildRecord(graph: TaskGraph, n: number, record: BriefRecord): void {
   graph.records[n] = record;
-  Object.assign(graph.results[n] ?? {}, { version: record.version, debs: record.debs });
+  const { version, debs, warning } = record;
+  Object.assign(graph.results[n] ?? {}, { version, debs, ...(warning === undefined ? {} : { warning }) });
 }
 
 function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {

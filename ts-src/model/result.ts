@@ -44,6 +44,8 @@ export interface BuildRecord {
   system: string[];
   roots: Record<string, string>;
   milliseconds: number;
+  /** What its maintainer should know although it was built. */
+  warning?: string;
 }
 
 /** The part of a record that other keys and the channel need. An index holds these for all packages of a scope. */
@@ -107,6 +109,8 @@ export interface TaskResult {
   state: TaskState;
   /** Why it is missing, or why it was built. */
   reason: string;
+  /** Of a build, also of a cached one. */
+  warning?: string;
   version?: string;
   key?: string;
   started?: number;

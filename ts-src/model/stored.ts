@@ -79,6 +79,7 @@ const briefRecord = {
   abi: debian,
   requires: list(debian, 100_000),
   milliseconds: count,
+  warning: optional(words),
 };
 const brief = shape(briefRecord);
 export const isBriefRecord = (v: unknown): v is BriefRecord => brief(v);
@@ -181,6 +182,7 @@ const result = shape({
   kind: oneOf('build', 'test', 'docs'),
   state: oneOf('cached', 'built', 'passed', 'failed', 'stopped', 'blocked', 'waiting'),
   reason: words,
+  warning: optional(words),
   version: optional(version),
   key: optional(isDigest),
   started: optional(time),

@@ -73,7 +73,7 @@ export function renderReport(report: Report): Record<string, string> {
         details: escapeMarkup(detailsOf(t)),
         version: escapeMarkup(t.version ?? t.upstream),
         time: t.started !== undefined && t.finished !== undefined ? duration(t.finished - t.started) : '',
-        reason: escapeMarkup(t.reason),
+        reason: escapeMarkup([t.reason, ...(t.warning === undefined ? [] : [`warning: ${t.warning}`])].join('; ')),
         log: log(t),
         files: (t.debs ?? []).map((d) => ({
           file: escapeMarkup(d.name),

@@ -127,5 +127,6 @@ export function renderEvent(t: TaskResult, done: number, total: number): string 
     t.state === 'built' || t.state === 'cached' || (t.state === 'passed' && !t.reason.startsWith('flaky'))
       ? ''
       : `: ${t.reason.split('\n')[0]}`;
-  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n`;
+  const warning = t.warning === undefined ? '' : `    warning: ${t.warning}\n`;
+  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n${warning}`;
 }

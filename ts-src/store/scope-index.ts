@@ -37,6 +37,7 @@ export function packIndex(records: readonly BriefRecord[], tests: readonly Brief
       abi: r.abi,
       requires: r.requires,
       milliseconds: r.milliseconds,
+      ...(r.warning === undefined ? {} : { warning: r.warning }),
     }));
   return gzipSync(sealed({ schema, records: brief, tests: given }), { level: 1 });
 }

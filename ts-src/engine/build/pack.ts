@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { appendFileSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
@@ -11,6 +11,7 @@ import { withinTime } from '../../io/bounded.ts';
 import { storedGzip } from '../../io/gzip.ts';
 import { listLeft, readLeft } from '../../io/untrusted.ts';
 import { writeTar } from '../../io/tar.ts';
+import { entry } from '../../model/maps.ts';
 import { debFile, isDebianName, stampSeconds } from '../../model/names.ts';
 import type { Interface } from '../../model/result.ts';
 import { sizeText } from '../../model/sizes.ts';
@@ -18,6 +19,7 @@ import { conffilesOf } from '../../model/system-files.ts';
 import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { isPrefixFile } from '../../render/prefix.ts';
 import { abiOf, type Abi } from './abi.ts';
+import { emptyWarning } from './empty.ts';
 import type { BuildEnvironment } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { allowedPathsOf } from './packages.ts';
@@ -36,6 +38,7 @@ export interface Packed {
   debugPaths: string[];
   interface: Interface;
   abi: Abi;
+  warning?: string;
 }
 
 /** Refuses staged files that can't be published, before anything is packed. */
@@ -85,6 +88,13 @@ export async function finishPackages(
   const planned = plannedControl(options, request, environment.system);
   const staged = stagedMembers(stage);
   if (typeof staged === 'string') return failed(staged);
+  const warning = emptyWarning(
+    p,
+    entry(options.taskKeys.distribution(graph).packages, p.name).manifest,
+    staged.members,
+  );
+  if (warning !== undefined) appendFileSync(request.log, `slipway: warning: ${warning}\n`);
+  const told = warning === undefined ? {} : { warning };
   const { architecture } = graph.target;
   const shlibs = (await lines('shlibdeps')).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(', ') ?? []);
   const control: BinaryControl = {
@@ -124,12 +134,12 @@ export async function finishPackages(
   };
   const main = await finish('package.deb', control, allowedPathsOf(graph, p), (await text('shlibs')) ? ['shlibs'] : []);
   if (!(await listLeft(folder, 'out')).some((f) => f.name === 'debug.deb'))
-    return made({ files: [main], debugPaths: [], interface: seen, abi });
+    return made({ files: [main], debugPaths: [], interface: seen, abi, ...told });
   const ids = await lines('build-ids');
   const debug = await finish('debug.deb', debugControl(control, ids, out), allowedDebugPaths(p.debian), []);
   const reason = refusal(await debFaults(debug.path, debug.policy));
   if (reason !== undefined) return failed(reason);
-  return made({ files: [main, debug], debugPaths: debugPaths(ids), interface: seen, abi });
+  return made({ files: [main, debug], debugPaths: debugPaths(ids), interface: seen, abi, ...told });
 }
 
 const policyOf = (c: BinaryControl, allowed: AllowedPaths): DebPolicy => ({

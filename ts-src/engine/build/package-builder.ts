@@ -65,6 +65,7 @@ export class PackageBuilder {
       system: prepared.value.system,
       roots: rootsOf(graph, number, roots),
       milliseconds: Math.round(options.now() - begun),
+      ...(packed.value.warning === undefined ? {} : { warning: packed.value.warning }),
     };
     const clash = await this.owners.claim(graph, number, paths);
     return clash === undefined ? made(record) : failed(clash);

@@ -11,6 +11,7 @@ export const amentCmake: BuildTypeRules = {
     words:
       /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/,
   },
+  installs: { file: 'CMakeLists.txt', how: 'add install() rules, and ament_package() at its end' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   with_options cmake_configure -DBUILD_TESTING=$testing -DAMENT_TEST_RESULTS_DIR="$results" \

@@ -14,6 +14,7 @@ export const amentPython: BuildTypeRules = {
     flit_core: ['flit'],
     poetry: ['python3-poetry-core'],
   },
+  installs: { file: 'setup.py', how: 'name the modules in `packages` of setup()' },
   script: String.raw`
 configure_and_compile() { :; }
 

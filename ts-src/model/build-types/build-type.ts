@@ -25,6 +25,8 @@ export interface BuildTypeRules {
    */
   tests: { file: RegExp; words?: RegExp };
   script: string;
+  /** The file that says what a package installs, and how it does. For people whose package installs nothing. */
+  installs: { file: string; how: string };
   /** It compiles by make, which sees changes by times of files: `--incremental-objects` may keep its object files. */
   keepsObjects?: boolean;
   /** Debian packages by the `build-backend` of pyproject.toml, for types that it builds. */

@@ -11,6 +11,7 @@ export const catkin: BuildTypeRules = {
     words:
       /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/,
   },
+  installs: { file: 'CMakeLists.txt', how: 'add install() rules, and catkin_package()' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   binary_package=1

@@ -7,6 +7,7 @@ export const cmake: BuildTypeRules = {
   testDepends: [],
   keepsObjects: true,
   tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
+  installs: { file: 'CMakeLists.txt', how: 'add install() rules, such as install(TARGETS NAME)' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
   with_options cmake_configure -DBUILD_TESTING=$testing

@@ -5,6 +5,7 @@ export const meson: BuildTypeRules = {
   buildDepends: ['meson', 'ninja-build', 'pkg-config'],
   testDepends: [],
   tests: { file: /^meson\.build$/, words: /\btest\s*\(/ },
+  installs: { file: 'meson.build', how: 'add `install: true` to what others need' },
   script: String.raw`
 configure_and_compile() {
   meson setup --prefix "$prefix" --libdir lib --buildtype plain --wrap-mode nodownload "$object" "$here"
