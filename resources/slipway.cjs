@@ -5,638 +5,643 @@ const { compileFunction } = require('node:vm');
 const places = {
  "node_modules/zod/v4/classic/checks.js and others": [
   54,
-  205851,
+  205861,
   1
  ],
  "node_modules/zod/v4/classic/coerce.js and others": [
-  205905,
-  206770,
+  205915,
+  206780,
   6588
  ],
  "ts-src/aws/client.ts and others": [
-  206807,
-  216859,
+  206817,
+  216869,
   6617
  ],
  "ts-src/cli/abi.ts": [
-  216882,
-  221751,
+  216892,
+  221761,
   6851
  ],
  "ts-src/cli/archive-check.ts and others": [
-  221795,
-  226636,
+  221805,
+  226646,
   6958
  ],
  "ts-src/cli/build.ts": [
-  226661,
-  245520,
+  226671,
+  245573,
   7067
  ],
  "ts-src/cli/channel.ts": [
-  245547,
-  258421,
-  7488
+  245600,
+  258517,
+  7489
  ],
  "ts-src/cli/channels.ts and others": [
-  258460,
-  265199,
-  7786
+  258556,
+  265330,
+  7788
  ],
  "ts-src/cli/clean-up.ts and others": [
-  265238,
-  295037,
-  7929
+  265369,
+  295168,
+  7932
  ],
  "ts-src/cli/clean.ts": [
-  295062,
-  299698,
-  8651
+  295193,
+  300037,
+  8654
  ],
  "ts-src/cli/command.ts and others": [
-  299736,
-  306011,
-  8767
+  300075,
+  306350,
+  8774
  ],
  "ts-src/cli/compare.ts": [
-  306038,
-  309483,
-  8933
+  306377,
+  309822,
+  8940
  ],
  "ts-src/cli/comparing.ts and others": [
-  309523,
-  530401,
-  9006
+  309862,
+  530740,
+  9013
  ],
  "ts-src/cli/completion.ts": [
-  530431,
-  533691,
-  14633
+  530770,
+  534030,
+  14640
  ],
  "ts-src/cli/deploy.ts": [
-  533717,
-  720291,
-  14726
+  534056,
+  720630,
+  14733
  ],
  "ts-src/cli/docs.ts": [
-  720315,
-  824332,
-  17557
+  720654,
+  824714,
+  17564
  ],
  "ts-src/cli/doctor.ts": [
-  824358,
-  829583,
-  18824
+  824740,
+  830008,
+  18832
  ],
  "ts-src/cli/explain.ts": [
-  829610,
-  839792,
-  18940
+  830035,
+  840217,
+  18949
  ],
  "ts-src/cli/farm/finish.ts": [
-  839823,
-  859264,
-  19180
+  840248,
+  859732,
+  19189
  ],
  "ts-src/cli/farm/prepare.ts": [
-  859296,
-  899666,
-  19615
+  859764,
+  900177,
+  19625
  ],
  "ts-src/cli/farm/reproduce.ts": [
-  899700,
-  904541,
-  20536
+  900211,
+  905095,
+  20547
  ],
  "ts-src/cli/farm/work.ts": [
-  904570,
-  907263,
-  20650
+  905124,
+  907860,
+  20662
  ],
  "ts-src/cli/farm/work.ts and others": [
-  907303,
-  937837,
-  20710
+  907900,
+  938434,
+  20723
  ],
  "ts-src/cli/graph.ts": [
-  937862,
-  1014798,
-  21459
+  938459,
+  1015395,
+  21472
  ],
  "ts-src/cli/help.ts and others": [
-  1014833,
-  1017375,
-  23606
+  1015430,
+  1017972,
+  23619
  ],
  "ts-src/cli/image.ts": [
-  1017400,
-  1161462,
-  23685
+  1017997,
+  1162102,
+  23698
  ],
  "ts-src/cli/init.ts": [
-  1161486,
-  1169662,
-  27134
+  1162126,
+  1170510,
+  27148
  ],
  "ts-src/cli/jobs.ts": [
-  1169686,
-  1182871,
-  27295
+  1170534,
+  1183927,
+  27313
  ],
  "ts-src/cli/lock.ts": [
-  1182895,
-  1186265,
-  27541
+  1183951,
+  1187321,
+  27563
  ],
  "ts-src/cli/logs.ts": [
-  1186289,
-  1190336,
-  27611
+  1187345,
+  1191392,
+  27633
  ],
  "ts-src/cli/maintainer.ts and others": [
-  1190377,
-  1190861,
-  27711
+  1191433,
+  1191917,
+  27733
  ],
  "ts-src/cli/manual.ts": [
-  1190887,
-  1193106,
-  27723
+  1191943,
+  1194162,
+  27745
  ],
  "ts-src/cli/mirror.ts": [
-  1193132,
-  1197276,
-  27784
+  1194188,
+  1198375,
+  27806
  ],
  "ts-src/cli/option-checks.ts and others": [
-  1197320,
-  1198100,
-  27871
+  1198419,
+  1199465,
+  27894
  ],
  "ts-src/cli/output-folder.ts and others": [
-  1198144,
-  1198979,
-  27890
+  1199509,
+  1200344,
+  27915
  ],
  "ts-src/cli/outputs.ts and others": [
-  1199017,
-  1219386,
-  27914
+  1200382,
+  1220751,
+  27939
  ],
  "ts-src/cli/pin-sources.ts and others": [
-  1219428,
-  1221055,
-  28321
+  1220793,
+  1222420,
+  28346
  ],
  "ts-src/cli/plan.ts": [
-  1221079,
-  1228454,
-  28358
+  1222444,
+  1229819,
+  28383
  ],
  "ts-src/cli/planned-names.ts and others": [
-  1228498,
-  1229917,
-  28504
+  1229863,
+  1231282,
+  28529
  ],
  "ts-src/cli/progress.ts and others": [
-  1229956,
-  1232528,
-  28535
+  1231321,
+  1233893,
+  28560
  ],
  "ts-src/cli/promote.ts": [
-  1232555,
-  1243313,
-  28609
+  1233920,
+  1244721,
+  28634
  ],
  "ts-src/cli/query.ts": [
-  1243338,
-  1259075,
-  28844
+  1244746,
+  1260483,
+  28870
  ],
  "ts-src/cli/reproducible.ts and others": [
-  1259118,
-  1271939,
-  29235
+  1260526,
+  1273347,
+  29261
  ],
  "ts-src/cli/run-input.ts and others": [
-  1271979,
-  1272440,
-  29534
+  1273387,
+  1273848,
+  29560
  ],
  "ts-src/cli/run-options.ts and others": [
-  1272482,
-  1286253,
-  29551
+  1273890,
+  1287661,
+  29577
  ],
  "ts-src/cli/schema.ts": [
-  1286279,
-  1287470,
-  29892
+  1287687,
+  1288878,
+  29918
  ],
  "ts-src/cli/serve.ts": [
-  1287495,
-  1292740,
-  29924
+  1288903,
+  1294148,
+  29950
  ],
  "ts-src/cli/shell.ts": [
-  1292765,
-  1301161,
-  30056
+  1294173,
+  1302777,
+  30082
  ],
  "ts-src/cli/simulate.ts": [
-  1301189,
-  1316338,
-  30250
+  1302805,
+  1317954,
+  30280
  ],
  "ts-src/cli/store.ts": [
-  1316363,
-  1318354,
-  30647
+  1317979,
+  1320013,
+  30677
  ],
  "ts-src/cli/store.ts and others": [
-  1318390,
-  1324956,
-  30694
+  1320049,
+  1326615,
+  30725
  ],
  "ts-src/engine/build/abi.ts and others": [
-  1324999,
-  1543443,
-  30871
+  1326658,
+  1545102,
+  30902
  ],
  "ts-src/engine/build/source-package.ts and others": [
-  1543497,
-  1548213,
-  35607
+  1545156,
+  1549872,
+  35638
  ],
  "ts-src/engine/compare-builds.ts and others": [
-  1548261,
-  1552212,
-  35722
+  1549920,
+  1553871,
+  35753
  ],
  "ts-src/engine/interface-digests.ts and others": [
-  1552263,
-  1596823,
-  35823
+  1553922,
+  1598482,
+  35854
  ],
  "ts-src/engine/runs.ts and others": [
-  1596861,
-  1598782,
-  36712
+  1598520,
+  1600441,
+  36743
  ],
  "ts-src/engine/system-lock.ts and others": [
-  1598827,
-  1601588,
-  36758
+  1600486,
+  1603247,
+  36789
  ],
  "ts-src/farm/gather.ts and others": [
-  1601626,
-  1605433,
-  36819
+  1603285,
+  1607092,
+  36850
  ],
  "ts-src/farm/publishing.ts and others": [
-  1605475,
-  1607513,
-  36892
+  1607134,
+  1609172,
+  36923
  ],
  "ts-src/graph/bit-set.ts and others": [
-  1607553,
-  1678255,
-  36932
+  1609212,
+  1679914,
+  36963
  ],
  "ts-src/graph/reduce.ts and others": [
-  1678294,
-  1679896,
-  38754
+  1679953,
+  1681555,
+  38785
  ],
  "ts-src/inspect/comments.ts and others": [
-  1679939,
-  1701351,
-  38801
+  1681598,
+  1703010,
+  38832
  ],
  "ts-src/inspect/deb.ts and others": [
-  1701389,
-  1725364,
-  39324
+  1703048,
+  1727023,
+  39355
  ],
  "ts-src/io/deferred.ts and others": [
-  1725402,
-  1725660,
-  39925
+  1727061,
+  1727319,
+  39956
  ],
  "ts-src/io/faults.ts and others": [
-  1725696,
-  1737505,
-  39941
+  1727355,
+  1739164,
+  39972
  ],
  "ts-src/io/home.ts and others": [
-  1737539,
-  1737877,
-  40244
+  1739198,
+  1739536,
+  40275
  ],
  "ts-src/io/mutex.ts and others": [
-  1737912,
-  1758337,
-  40259
+  1739571,
+  1759996,
+  40290
  ],
  "ts-src/io/process.ts and others": [
-  1758374,
-  1763528,
-  40814
+  1760033,
+  1765187,
+  40845
  ],
  "ts-src/io/response.ts and others": [
-  1763566,
-  1770052,
-  40951
+  1765225,
+  1771711,
+  40982
  ],
  "ts-src/io/signals.ts and others": [
-  1770089,
-  1770526,
-  41121
+  1771748,
+  1772185,
+  41152
  ],
  "ts-src/io/slow.ts and others": [
-  1770560,
-  1771208,
-  41135
+  1772219,
+  1772867,
+  41166
  ],
  "ts-src/io/store-folder.ts and others": [
-  1771250,
-  1771636,
-  41160
+  1772909,
+  1773295,
+  41191
  ],
  "ts-src/main.ts": [
-  1771656,
-  1780913,
-  41172
+  1773315,
+  1782780,
+  41203
  ],
  "ts-src/model/channels.ts and others": [
-  1780954,
-  1785550,
-  41371
+  1782821,
+  1786674,
+  41406
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1785594,
-  1789916,
-  41429
+  1786718,
+  1791040,
+  41453
  ],
  "ts-src/model/distro.ts": [
-  1789944,
-  1790668,
-  41537
+  1791068,
+  1791835,
+  41561
  ],
  "ts-src/model/distro.ts and others": [
-  1790707,
-  1803741,
-  41555
+  1791874,
+  1804962,
+  41580
  ],
  "ts-src/model/docs.ts and others": [
-  1803778,
-  1804262,
-  41716
+  1804999,
+  1805483,
+  41742
  ],
  "ts-src/model/fields.ts and others": [
-  1804301,
-  1806463,
-  41731
+  1805522,
+  1807684,
+  41757
  ],
  "ts-src/model/images.ts and others": [
-  1806502,
-  1814658,
-  41762
+  1807723,
+  1815879,
+  41788
  ],
  "ts-src/model/maps.ts and others": [
-  1814695,
-  1815300,
-  41858
+  1815916,
+  1816521,
+  41884
  ],
  "ts-src/model/names.ts and others": [
-  1815338,
-  1819507,
-  41875
+  1816559,
+  1820728,
+  41901
+ ],
+ "ts-src/model/places.ts and others": [
+  1820767,
+  1824394,
+  41964
  ],
  "ts-src/model/plan-schema.ts": [
-  1819540,
-  1822392,
-  41938
+  1824427,
+  1827279,
+  42017
  ],
  "ts-src/model/releases.ts and others": [
-  1822433,
-  1822886,
-  42020
+  1827320,
+  1827773,
+  42099
  ],
  "ts-src/model/remote-place.ts and others": [
-  1822931,
-  1825205,
-  42033
+  1827818,
+  1830092,
+  42112
  ],
  "ts-src/model/sizes.ts and others": [
-  1825243,
-  1825886,
-  42073
+  1830130,
+  1830773,
+  42152
  ],
  "ts-src/model/stored.ts and others": [
-  1825925,
-  1832220,
-  42087
+  1830812,
+  1837107,
+  42166
  ],
  "ts-src/model/system-files.ts and others": [
-  1832265,
-  1836998,
-  42240
+  1837152,
+  1841885,
+  42319
  ],
  "ts-src/model/urls.ts and others": [
-  1837035,
-  1838657,
-  42325
+  1841922,
+  1843544,
+  42404
  ],
  "ts-src/publish/canonical.ts and others": [
-  1838701,
-  1861161,
-  42355
+  1843588,
+  1866048,
+  42434
  ],
  "ts-src/publish/channel.ts and others": [
-  1861203,
-  1920165,
-  42929
+  1866090,
+  1925052,
+  43008
  ],
  "ts-src/publish/criteria.ts and others": [
-  1920208,
-  1939218,
-  44275
+  1925095,
+  1944105,
+  44354
  ],
  "ts-src/publish/difference.ts and others": [
-  1939263,
-  1943149,
-  44698
+  1944150,
+  1948036,
+  44777
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1943193,
-  1945341,
-  44795
+  1948080,
+  1950228,
+  44874
  ],
  "ts-src/publish/key-health.ts and others": [
-  1945386,
-  1962251,
-  44842
+  1950273,
+  1967138,
+  44921
  ],
  "ts-src/publish/package-index.ts and others": [
-  1962299,
-  1969786,
-  45252
+  1967186,
+  1974673,
+  45331
  ],
  "ts-src/publish/retention.ts and others": [
-  1969830,
-  1974531,
-  45420
+  1974717,
+  1979418,
+  45499
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1974566,
-  1979493,
-  45528
+  1979453,
+  1984380,
+  45607
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1979529,
-  1995588,
-  45670
+  1984416,
+  2000475,
+  45749
  ],
  "ts-src/query/explain.ts and others": [
-  1995628,
-  2002593,
-  46111
+  2000515,
+  2007480,
+  46190
  ],
  "ts-src/read/distro.ts": [
-  2002620,
-  2020037,
-  46276
+  2007507,
+  2025834,
+  46355
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2020084,
-  2040502,
-  46678
+  2025881,
+  2046299,
+  46773
  ],
  "ts-src/read/lockfile.ts": [
-  2040531,
-  2041037,
-  47100
+  2046328,
+  2046834,
+  47195
  ],
  "ts-src/read/lockfile.ts and others": [
-  2041077,
-  2045589,
-  47114
+  2046874,
+  2051386,
+  47209
  ],
  "ts-src/read/source-entry.ts and others": [
-  2045633,
-  2049164,
-  47236
+  2051430,
+  2054961,
+  47331
  ],
  "ts-src/read/workspace.ts and others": [
-  2049205,
-  2050535,
-  47306
+  2055002,
+  2056332,
+  47401
  ],
  "ts-src/read/yaml.ts and others": [
-  2050571,
-  2154556,
-  47337
+  2056368,
+  2160353,
+  47432
  ],
  "ts-src/render/compare.ts and others": [
-  2154597,
-  2156160,
-  50004
+  2160394,
+  2161957,
+  50099
  ],
  "ts-src/render/lock.ts and others": [
-  2156198,
-  2158029,
-  50047
+  2161995,
+  2163826,
+  50142
  ],
  "ts-src/render/summary.ts and others": [
-  2158070,
-  2162823,
-  50082
+  2163867,
+  2168620,
+  50177
  ],
  "ts-src/render/table.ts and others": [
-  2162862,
-  2163548,
-  50175
+  2168659,
+  2169345,
+  50270
  ],
  "ts-src/render/template.ts and others": [
-  2163590,
-  2178951,
-  50190
+  2169387,
+  2184748,
+  50285
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2178994,
-  2196281,
-  50656
+  2184791,
+  2202078,
+  50751
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2196329,
-  2198189,
-  51071
+  2202126,
+  2203986,
+  51166
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2198231,
-  2204631,
-  51115
+  2204028,
+  2210428,
+  51210
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2204678,
-  2218340,
-  51257
+  2210475,
+  2224137,
+  51352
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2218389,
-  2246491,
-  51591
+  2224186,
+  2252288,
+  51686
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2246532,
-  2258407,
-  52196
+  2252329,
+  2264204,
+  52291
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2258456,
-  2262101,
-  52440
+  2264253,
+  2267898,
+  52535
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2262143,
-  2264178,
-  52525
+  2267940,
+  2269975,
+  52620
  ],
  "ts-src/store/s3-blobs.ts": [
-  2264208,
-  2264670,
-  52576
+  2270005,
+  2270467,
+  52671
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2264711,
-  2278810,
-  52590
+  2270508,
+  2284607,
+  52685
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2278857,
-  2435414,
-  52911
+  2284654,
+  2441211,
+  53006
  ],
  "ts-src/store/s3-place.ts": [
-  2435444,
-  2435654,
-  57400
+  2441241,
+  2441451,
+  57495
  ],
  "ts-src/store/s3-place.ts and others": [
-  2435695,
-  2436495,
-  57408
+  2441492,
+  2442292,
+  57503
  ],
  "ts-src/text/cut.ts and others": [
-  2436530,
-  2436937,
-  57428
+  2442327,
+  2442734,
+  57523
  ],
  "undefined and others": [
-  2436963,
-  2438467,
-  57439
+  2442760,
+  2444264,
+  57534
  ]
 };
 const loaded = new Map();
@@ -645,7 +650,7 @@ function load(name) {
   if (!module) {
     const [start, end, line] = places[name];
     const code = source.slice(first + start, first + end).replaceAll('*%%/', '*' + '/');
-    const options = { filename: __filename, lineOffset: line + 658 };
+    const options = { filename: __filename, lineOffset: line + 663 };
     module = compileFunction(code, ['require', 'load'], options)(require, load);
     loaded.set(name, module);
   }
@@ -7242,7 +7247,7 @@ function refine(fn, _params = {}) {
 function superRefine(fn, params) {
   return _superRefine(fn, params);
 }
-return { config, _coercedString, _coercedNumber, _coercedBoolean, _coercedBigint, _coercedDate, toJSONSchema, ZodType, ZodString, string: string2, ZodNumber, number: number2, ZodBoolean, boolean: boolean2, ZodBigInt, unknown, ZodDate, ZodArray, array, ZodObject, object, strictObject, union, ZodRecord, record, partialRecord, _enum, literal, ZodOptional, ZodDefault };
+return { config, registry, _coercedString, _coercedNumber, _coercedBoolean, _coercedBigint, _coercedDate, toJSONSchema, ZodType, ZodString, string: string2, ZodNumber, number: number2, ZodBoolean, boolean: boolean2, ZodBigInt, unknown, ZodDate, ZodArray, array, ZodObject, object, strictObject, union, ZodRecord, record, partialRecord, _enum, literal, ZodOptional, ZodDefault };
 //// node_modules/zod/v4/classic/coerce.js and others
 "use strict";
 const { ZodBigInt, ZodBoolean, ZodDate, ZodNumber, ZodString, _coercedBigint, _coercedBoolean, _coercedDate, _coercedNumber, _coercedString } = load("node_modules/zod/v4/classic/checks.js and others");
@@ -7758,6 +7763,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -8161,6 +8167,7 @@ load("ts-src/render/template.ts and others");
 load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -8446,7 +8453,7 @@ return { channel };
 const { besideUri, channelUri, openEndpoint } = load("ts-src/publish/endpoints.ts and others");
 const { keyFromEnvironment, keyHealth, keyOf, withSigner } = load("ts-src/publish/key-health.ts and others");
 const { openChannel, repositorySettings } = load("ts-src/publish/canonical.ts and others");
-const { checkStore } = load("ts-src/cli/option-checks.ts and others");
+const { checkPlace, checkStore } = load("ts-src/cli/option-checks.ts and others");
 const { isChannelName } = load("ts-src/model/channels.ts and others");
 const { isRemotePlace } = load("ts-src/model/remote-place.ts and others");
 const { readLock } = load("ts-src/read/lockfile.ts and others");
@@ -8515,7 +8522,8 @@ var placeOption = {
     type: "string",
     multiple: true,
     value: "URI",
-    help: "repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)"
+    help: "repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)",
+    check: checkPlace
   }
 };
 async function openChannels(values) {
@@ -9311,6 +9319,10 @@ return { countKinds, SizeMemory, surveyMachine, keepSite, readRecord, writeRecor
 const { driverOf } = load("ts-src/cli/run-options.ts and others");
 load("ts-src/sandbox/control-groups.ts and others");
 const { driverOption } = load("ts-src/cli/option-checks.ts and others");
+load("ts-src/model/places.ts and others");
+load("node_modules/zod/v4/classic/coerce.js and others");
+load("ts-src/model/remote-place.ts and others");
+load("node_modules/zod/v4/classic/checks.js and others");
 const { openWorkspace } = load("ts-src/cli/comparing.ts and others");
 load("ts-src/read/workspace.ts and others");
 load("ts-src/sandbox/scratch.ts and others");
@@ -18247,6 +18259,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 const { isChannelName } = load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -19344,7 +19357,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "580d2a0477e9237cd8838d3d66d4c4b4ade654d518370d49523febe5c9b4cc87");
+  const digest = siteDigest(organization, packages, "d14785f47e078eb142fb4539c4c3efd60b29ae9d66dcd1b3624402bf1eba7a98");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -19496,6 +19509,7 @@ const { driverOption } = load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -19871,6 +19885,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 const { makeLock } = load("ts-src/read/lockfile.ts and others");
@@ -20303,6 +20318,7 @@ const { checkStore } = load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -21220,6 +21236,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -21333,6 +21350,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -24368,6 +24386,7 @@ const { among } = load("ts-src/cli/option-checks.ts and others");
 const { bytesOf, hasBios, imageKinds, isImageKind, ofArchitecture } = load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 const { architectureNames } = load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -27794,6 +27813,10 @@ return { image };
 const { renderTemplate } = load("ts-src/render/template.ts and others");
 const { among, ofForm } = load("ts-src/cli/option-checks.ts and others");
 const { nearRelease } = load("ts-src/model/releases.ts and others");
+load("ts-src/model/places.ts and others");
+load("node_modules/zod/v4/classic/coerce.js and others");
+load("ts-src/model/remote-place.ts and others");
+load("node_modules/zod/v4/classic/checks.js and others");
 load("ts-src/io/mutex.ts and others");
 load("ts-src/io/store-folder.ts and others");
 const { defineCommand, exit, isQuiet, showDiagnostics, writeMessage, writeOutput } = load("ts-src/cli/command.ts and others");
@@ -27954,6 +27977,10 @@ return { init };
 "use strict";
 const { renderTemplate } = load("ts-src/render/template.ts and others");
 const { among, ofForm } = load("ts-src/cli/option-checks.ts and others");
+load("ts-src/model/places.ts and others");
+load("node_modules/zod/v4/classic/coerce.js and others");
+load("ts-src/model/remote-place.ts and others");
+load("node_modules/zod/v4/classic/checks.js and others");
 const { openWorkspace, readEntries } = load("ts-src/cli/comparing.ts and others");
 load("ts-src/read/workspace.ts and others");
 const { absoluteUrl } = load("ts-src/graph/bit-set.ts and others");
@@ -28451,6 +28478,7 @@ load("ts-src/io/home.ts and others");
 load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -28528,6 +28556,7 @@ async function usersOf(store) {
 return { mirror };
 //// ts-src/cli/option-checks.ts and others
 "use strict";
+const { isPublishedPlace, placeAdvice } = load("ts-src/model/places.ts and others");
 const { isStoreUri } = load("ts-src/io/mutex.ts and others");
 const { nearest } = load("ts-src/model/diagnostics.ts and others");
 // ts-src/cli/option-checks.ts
@@ -28537,6 +28566,7 @@ var among = (...words) => (value) => {
   return `is none of ${words.join(", ")}${near === void 0 ? "" : `; did you mean ${near}?`}`;
 };
 var ofForm = (form, what) => (value) => form.test(value) ? void 0 : `is not ${what}`;
+var checkPlace = (value) => isPublishedPlace(value) || !/^[A-Za-z][A-Za-z0-9+.-]*:|^[^/]*@[^/]*:|^\\\\/.test(value) ? void 0 : `is not a folder, ${placeAdvice(value)}`;
 var checkStore = (value) => isStoreUri(value) ? void 0 : "is not file:PATH or s3://BUCKET/PREFIX";
 var driverOption = {
   type: "string",
@@ -28544,7 +28574,7 @@ var driverOption = {
   help: "sandbox driver: unshare (default) or docker",
   check: among("unshare", "docker")
 };
-return { among, ofForm, checkStore, driverOption };
+return { among, ofForm, checkPlace, checkStore, driverOption };
 //// ts-src/cli/output-folder.ts and others
 "use strict";
 const { distroMissing } = load("ts-src/read/workspace.ts and others");
@@ -29281,6 +29311,7 @@ load("ts-src/render/template.ts and others");
 load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -30728,6 +30759,10 @@ load("ts-src/sandbox/package-mirror.ts and others");
 load("ts-src/inspect/deb.ts and others");
 load("ts-src/render/template.ts and others");
 load("ts-src/cli/option-checks.ts and others");
+load("ts-src/model/places.ts and others");
+load("node_modules/zod/v4/classic/coerce.js and others");
+load("ts-src/model/remote-place.ts and others");
+load("node_modules/zod/v4/classic/checks.js and others");
 load("ts-src/cli/archive-check.ts and others");
 const { readAndPlan } = load("ts-src/cli/comparing.ts and others");
 load("ts-src/read/workspace.ts and others");
@@ -31318,6 +31353,7 @@ load("ts-src/cli/option-checks.ts and others");
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("ts-src/read/lockfile.ts and others");
@@ -41831,6 +41867,10 @@ return { storeFolder };
 "use strict";
 const { helpOf, optionsOf, overview } = load("ts-src/cli/help.ts and others");
 const { among } = load("ts-src/cli/option-checks.ts and others");
+load("ts-src/model/places.ts and others");
+load("node_modules/zod/v4/classic/coerce.js and others");
+load("ts-src/model/remote-place.ts and others");
+load("node_modules/zod/v4/classic/checks.js and others");
 const { finishDeferred } = load("ts-src/io/deferred.ts and others");
 const { onSlow } = load("ts-src/io/slow.ts and others");
 load("ts-src/io/mutex.ts and others");
@@ -42029,7 +42069,7 @@ return {  };
 //// ts-src/model/channels.ts and others
 "use strict";
 const { glob } = load("ts-src/model/fields.ts and others");
-const { isRemotePlace, parseRemotePlace } = load("ts-src/model/remote-place.ts and others");
+const { publishedPlace } = load("ts-src/model/places.ts and others");
 const { array, boolean, number, strictObject, string } = load("node_modules/zod/v4/classic/checks.js and others");
 // ts-src/model/channels.ts
 var track = strictObject({
@@ -42061,17 +42101,6 @@ var channelRules = strictObject({
   approval: boolean().default(false).describe("Require the approval of a named person"),
   keep: number().int().min(1).optional().describe("Number of states to keep. Default: as set in `publish`")
 });
-var placeUri = string().regex(
-  /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-  "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME"
-);
-var publishedPlace = string().regex(
-  /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
-  "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH (an rsync daemon can compare nothing before it replaces it: name the host for ssh)"
-).superRefine((place, context) => {
-  const parsed = isRemotePlace(place) ? parseRemotePlace(place) : void 0;
-  if (typeof parsed === "string") context.addIssue(parsed);
-});
 var publishSettings = strictObject({
   to: array(publishedPlace).default([]).describe("Places to publish apt repositories to. The one of a channel is in CHANNEL/apt below each place"),
   keep: number().int().min(1).optional().describe("Number of states of a channel to keep. Default: all"),
@@ -42083,7 +42112,7 @@ var publishSettings = strictObject({
   valid_days: number().min(1).optional().describe("Number of days that Release files are valid. Default: no expiry")
 });
 var defaultRules = () => channelRules.parse({});
-return { track, isChannelName, channelPattern, channelRules, placeUri, publishedPlace, publishSettings, defaultRules };
+return { track, isChannelName, channelPattern, channelRules, publishSettings, defaultRules };
 //// ts-src/model/diagnostics.ts and others
 "use strict";
 const { redacted } = load("ts-src/model/urls.ts and others");
@@ -42198,6 +42227,7 @@ const { distroJsonSchema, distroSchema } = load("ts-src/model/distro.ts and othe
 load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 load("node_modules/zod/v4/classic/checks.js and others");
@@ -42213,8 +42243,9 @@ return { distroJsonSchema, distroSchema };
 //// ts-src/model/distro.ts and others
 "use strict";
 const { imageSchema } = load("ts-src/model/images.ts and others");
-const { channelPattern, channelRules, placeUri, publishSettings, publishedPlace, track } = load("ts-src/model/channels.ts and others");
+const { channelPattern, channelRules, publishSettings, track } = load("ts-src/model/channels.ts and others");
 const { absolutePath, architecture, archiveUri, component, debianName, glob, isNamePattern, keyPath, name, packageName, relativePath, suite, value, variable } = load("ts-src/model/fields.ts and others");
+const { placeUri, publishedPlace } = load("ts-src/model/places.ts and others");
 const { _enum, array, boolean, literal, number, record, strictObject, string, toJSONSchema, union } = load("node_modules/zod/v4/classic/checks.js and others");
 const { systemFileKindNames } = load("ts-src/model/system-files.ts and others");
 const { sizeOf } = load("ts-src/model/sizes.ts and others");
@@ -42593,6 +42624,59 @@ var maintainerOf = ({
   maintainer
 }) => maintainer ?? `${organization} packages <packages@${organization}.invalid>`;
 return { longestName, isDebianName, isDebianVersion, isPinnedPackage, debianize, debianNames, debianPackage, environmentPackage, installPrefix, underlayPackage, debianVersion, stampOfVersion, debFile, scopeId, abiName, testTaskId, docsTaskId, taskId, aptSuite, channelSuite, stampIn, stampSeconds, stampOf, imageFile, imageVersion, amiName, dockerName, dockerTag, hostName, maintainerOf };
+//// ts-src/model/places.ts and others
+"use strict";
+const { isRemotePlace, parseRemotePlace } = load("ts-src/model/remote-place.ts and others");
+const { registry, string } = load("node_modules/zod/v4/classic/checks.js and others");
+// ts-src/model/places.ts
+var remedies = registry();
+var stored = /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/;
+var published = new RegExp(
+  `${stored.source.slice(0, -2)}|ssh:\\/\\/[^\\0-\\x1f\\x7f]+|[^@/:?\\s]+@[^/?\\s:]+:\\/[^\\0-\\x1f\\x7f]*)$`
+);
+var storedForms = "file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME";
+var publishedForms = "file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH";
+var isStored = (text) => stored.test(text);
+var isPublishedPlace = (text) => published.test(text) && (!isRemotePlace(text) || typeof parseRemotePlace(text) !== "string");
+var placeUri = string().regex(stored, storedForms).register(remedies, { forms: storedForms, remedy: (text) => remedyOf(text, isStored) });
+var publishedPlace = string().regex(published, publishedForms).refine(isPublishedPlace, publishedForms).register(remedies, { forms: publishedForms, remedy: (text) => remedyOf(text, isPublishedPlace) });
+function placeAdvice(text) {
+  const found = remedyOf(text, isPublishedPlace);
+  const more = found && ("near" in found ? `write ${found.near}` : found.advice);
+  return `${publishedForms}${more === void 0 ? "" : `; ${more}`}`;
+}
+function remedyOf(text, fits) {
+  const parsed = isRemotePlace(text) ? parseRemotePlace(text) : void 0;
+  const near = nearPlace(text);
+  if (near !== void 0 && fits(near)) return { near };
+  if (/^[A-Za-z]:[\\/]|^\\\\/.test(text))
+    return { advice: "a path of Windows is not known here: name the folder as Linux has it, such as file:/mnt/apt" };
+  if (/^rsync:|^[^/:]+::/.test(text))
+    return { advice: "an rsync daemon can compare nothing before it replaces it: name the host for ssh" };
+  if (/^https?:/i.test(text) && fits("ssh://host/path"))
+    return { advice: "this is where clients read: name where it is written, and add ?public=URL to it" };
+  if (/^(?:s3:|file:)\/*$/i.test(text)) return { advice: "the name of the folder or bucket is missing" };
+  if (/^s3:/i.test(text)) return { advice: 'the name of a bucket has lower case letters, digits, "." and "-" only' };
+  if (text.startsWith("~")) return { advice: "write the whole path of the folder, such as file:/home/NAME/apt" };
+  if (typeof parsed === "string") return { advice: parsed };
+  if (/^[^@/:\s]+@[^/:\s]+:[^/]/.test(text)) return { advice: 'the path on a host begins with "/"' };
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1];
+  return scheme === void 0 ? void 0 : { advice: `'${scheme}:' can't be used here` };
+}
+function nearPlace(text) {
+  const bucket = /^https?:\/\/([a-z0-9][a-z0-9.-]*)\.s3[a-z0-9.-]*\.amazonaws\.com(\/[^?#]*)?$/i.exec(text) ?? /^arn:aws:s3:::([^/]+)(\/.*)?$/.exec(text);
+  if (bucket) return `s3://${bucket[1]}${bucket[2] ?? ""}`;
+  const s3 = /^s3:?\/*([^/:].*)$/i.exec(text);
+  if (s3 && /^s3(:|\/\/)/i.test(text)) return `s3://${s3[1]}`;
+  const ssh = /^(?:ssh|sftp|scp):\/*([^/].*)$/i.exec(text)?.[1];
+  if (ssh !== void 0) return `ssh://${ssh.replace(/^([^/:]+):(?=\/)/, "$1")}`;
+  const file = /^file:(.*)$/i.exec(text)?.[1];
+  if (file !== void 0) return file === "" ? void 0 : `file:${file}`;
+  const host = /^([A-Za-z0-9][A-Za-z0-9.-]+):(\/[^/].*)$/.exec(text);
+  if (host) return `ssh://${host[1]}${host[2]}`;
+  return text === "" || /^~|^\\|^[^/]*:/.test(text) ? void 0 : `file:${text}`;
+}
+return { remedies, isPublishedPlace, placeUri, publishedPlace, placeAdvice };
 //// ts-src/model/plan-schema.ts
 "use strict";
 load("node_modules/zod/v4/classic/coerce.js and others");
@@ -46938,6 +47022,7 @@ const { distroSchema } = load("ts-src/model/distro.ts and others");
 const { hasBios, hasFirmware } = load("ts-src/model/images.ts and others");
 load("ts-src/model/channels.ts and others");
 load("ts-src/model/fields.ts and others");
+const { remedies } = load("ts-src/model/places.ts and others");
 load("node_modules/zod/v4/classic/coerce.js and others");
 load("ts-src/model/remote-place.ts and others");
 const { ZodArray, ZodDefault, ZodObject, ZodOptional, ZodRecord, ZodType } = load("node_modules/zod/v4/classic/checks.js and others");
@@ -46991,7 +47076,7 @@ function faultsOf(issue, prefix, place) {
       });
     case "invalid_type":
       if (value === void 0) return [fault(`${where} is missing`, howToAdd(path, issue.expected))];
-      return [fault(`${where} must be ${article(issue.expected)}`, hintForm(value, issue.expected))];
+      return [fault(`${where} must be ${formOf(path, issue.expected)}`, hintForm(value, issue.expected, path))];
     case "invalid_value": {
       const known = issue.values.map(String);
       if (value === void 0) return [fault(`${where} is missing`, `it must be ${oneOf(known)}`)];
@@ -47004,7 +47089,7 @@ function faultsOf(issue, prefix, place) {
     }
     case "invalid_format":
     case "custom":
-      return [fault(`${where} must be ${issue.message}${notThat(value)}`)];
+      return [fault(`${where} must be ${issue.message}${notThat(value)}`, hintMeant(value, path))];
     case "too_small":
       return [fault(`${where} is too small: at least ${issue.minimum}${unitOf(issue.origin)}`)];
     case "too_big":
@@ -47067,11 +47152,26 @@ function hintNear(value, known) {
   const near = nearest(value, known);
   return near ? `did you mean '${near}'?` : void 0;
 }
-function hintForm(value, expected) {
-  if (expected === "array" && ["string", "number"].includes(typeof value)) return `write [${String(value)}]`;
-  if (expected === "string" && ["number", "boolean"].includes(typeof value)) return `write "${String(value)}"`;
+function formOf(path, expected) {
+  const inner = expected === "array" ? schemaAt([...path, 0]) : schemaAt(path);
+  const forms = inner && remedies.get(unwrap(inner))?.forms;
+  if (forms === void 0) return article(expected);
+  return expected === "array" ? `a list of places, each ${forms}` : `${article(expected)}: ${forms}`;
+}
+function hintForm(value, expected, path) {
   if (value === null) return "nothing stands after its colon: write it there, or indent what belongs to it";
+  const fits = (other) => schemaAt(path)?.safeParse(other).success === true;
+  if (expected === "array" && ["string", "number"].includes(typeof value))
+    return fits([value]) ? `write [${String(value)}]` : hintMeant(value, [...path, 0], (near) => `[${near}]`);
+  if (expected === "string" && ["number", "boolean"].includes(typeof value) && fits(String(value)))
+    return `write "${String(value)}"`;
   return void 0;
+}
+function hintMeant(value, path, as = (near) => near) {
+  const schema = schemaAt(path);
+  const found = schema && typeof value === "string" ? remedies.get(unwrap(schema))?.remedy(value) : void 0;
+  if (!found) return void 0;
+  return "near" in found ? `write ${as(found.near)}` : found.advice;
 }
 function valueAt(root, path) {
   return path.reduce((v, step) => typeof v === "object" && v ? Reflect.get(v, step) : void 0, root);
@@ -47682,7 +47782,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"580d2a0477e9237cd8838d3d66d4c4b4ade654d518370d49523febe5c9b4cc87"}`;
+var edition = `${"0.1.0"} ${"d14785f47e078eb142fb4539c4c3efd60b29ae9d66dcd1b3624402bf1eba7a98"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;

@@ -17,7 +17,7 @@ import type { Workspace } from '../read/workspace.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 import { distroOptions, type OptionTable, type ValuesOf } from './command.ts';
-import { checkStore } from './option-checks.ts';
+import { checkPlace, checkStore } from './option-checks.ts';
 import { openWorkspace } from './planning.ts';
 
 export const channelOptions = {
@@ -43,6 +43,7 @@ export const placeOption = {
     multiple: true,
     value: 'URI',
     help: 'repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)',
+    check: checkPlace,
   },
 } as const satisfies OptionTable;
 

@@ -1,4 +1,5 @@
 import { nearest } from '../model/diagnostics.ts';
+import { isPublishedPlace, placeAdvice } from '../model/places.ts';
 import { isStoreUri } from '../store/open-store.ts';
 
 /** Validates an option's value. Returns the end of a sentence that begins with the value; undefined if it is valid. */
@@ -18,6 +19,12 @@ export const ofForm =
   (form: RegExp, what: string): Check =>
   (value) =>
     form.test(value) ? undefined : `is not ${what}`;
+
+/** A place of publication. A path is one, too, unless it looks like a URI. */
+export const checkPlace: Check = (value) =>
+  isPublishedPlace(value) || !/^[A-Za-z][A-Za-z0-9+.-]*:|^[^/]*@[^/]*:|^\\\\/.test(value)
+    ? undefined
+    : `is not a folder, ${placeAdvice(value)}`;
 
 export const checkStore: Check = (value) => (isStoreUri(value) ? undefined : 'is not file:PATH or s3://BUCKET/PREFIX');
 

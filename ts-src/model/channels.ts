@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { glob } from './fields.ts';
-import { isRemotePlace, parseRemotePlace } from './remote-place.ts';
+import { publishedPlace } from './places.ts';
 
 /** Settings of distro.yaml for branches, channels and publishing. */
 
@@ -57,26 +57,6 @@ export const channelRules = z.strictObject({
   approval: z.boolean().default(false).describe('Require the approval of a named person'),
   keep: z.number().int().min(1).optional().describe('Number of states to keep. Default: as set in `publish`'),
 });
-
-export const placeUri = z
-  .string()
-  .regex(
-    /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?)$/,
-    'file:PATH or s3://BUCKET/PREFIX?endpoint=URL&region=NAME',
-  );
-
-/** A place of publication: a URI as for a store, or a host. */
-export const publishedPlace = z
-  .string()
-  .regex(
-    /^(file:[^\0-\x1f\x7f]+|s3:\/\/[a-z0-9][a-z0-9.-]+(\/[^?#\s]*)?(\?[^#\s]*)?|ssh:\/\/.+|[^@/:?\s]+@[^/?\s]+:\/.*)$/,
-    'file:PATH, s3://BUCKET/PREFIX?endpoint=URL&region=NAME, ssh://USER@HOST:PORT/PATH or USER@HOST:/PATH ' +
-      '(an rsync daemon can compare nothing before it replaces it: name the host for ssh)',
-  )
-  .superRefine((place, context) => {
-    const parsed = isRemotePlace(place) ? parseRemotePlace(place) : undefined;
-    if (typeof parsed === 'string') context.addIssue(parsed);
-  });
 
 export const publishSettings = z.strictObject({
   to: z

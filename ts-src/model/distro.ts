@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { channelPattern, channelRules, placeUri, publishedPlace, publishSettings, track } from './channels.ts';
+import { channelPattern, channelRules, publishSettings, track } from './channels.ts';
+import { placeUri, publishedPlace } from './places.ts';
 import {
   absolutePath,
   archiveUri,

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { error, nearest, type Diagnostic } from '../model/diagnostics.ts';
 import { distroSchema } from '../model/distro.ts';
+import { remedies } from '../model/places.ts';
 import type { Locator } from './yaml.ts';
 
 /** An issue that the schema found, to be explained in terms of the file. */
@@ -59,7 +60,7 @@ function faultsOf(issue: Issue, prefix: PropertyKey[], place: Place): Diagnostic
       });
     case 'invalid_type':
       if (value === undefined) return [fault(`${where} is missing`, howToAdd(path, issue.expected))];
-      return [fault(`${where} must be ${article(issue.expected)}`, hintForm(value, issue.expected))];
+      return [fault(`${where} must be ${formOf(path, issue.expected)}`, hintForm(value, issue.expected, path))];
     case 'invalid_value': {
       const known = issue.values.map(String);
       if (value === undefined) return [fault(`${where} is missing`, `it must be ${oneOf(known)}`)];
@@ -72,7 +73,7 @@ function faultsOf(issue: Issue, prefix: PropertyKey[], place: Place): Diagnostic
     }
     case 'invalid_format':
     case 'custom':
-      return [fault(`${where} must be ${issue.message}${notThat(value)}`)];
+      return [fault(`${where} must be ${issue.message}${notThat(value)}`, hintMeant(value, path))];
     case 'too_small':
       return [fault(`${where} is too small: at least ${issue.minimum}${unitOf(issue.origin)}`)];
     case 'too_big':
@@ -154,12 +155,31 @@ function hintNear(value: unknown, known: string[]): string | undefined {
   return near ? `did you mean '${near}'?` : undefined;
 }
 
+/** What a value must be: its type, and the forms of its texts if only some are allowed. */
+function formOf(path: readonly PropertyKey[], expected: string): string {
+  const inner = expected === 'array' ? schemaAt([...path, 0]) : schemaAt(path);
+  const forms = inner && remedies.get(unwrap(inner))?.forms;
+  if (forms === undefined) return article(expected);
+  return expected === 'array' ? `a list of places, each ${forms}` : `${article(expected)}: ${forms}`;
+}
+
 /** Suggests the right form for a value of the wrong form. */
-function hintForm(value: unknown, expected: string): string | undefined {
-  if (expected === 'array' && ['string', 'number'].includes(typeof value)) return `write [${String(value)}]`;
-  if (expected === 'string' && ['number', 'boolean'].includes(typeof value)) return `write "${String(value)}"`;
+function hintForm(value: unknown, expected: string, path: readonly PropertyKey[]): string | undefined {
   if (value === null) return 'nothing stands after its colon: write it there, or indent what belongs to it';
+  const fits = (other: unknown) => schemaAt(path)?.safeParse(other).success === true;
+  if (expected === 'array' && ['string', 'number'].includes(typeof value))
+    return fits([value]) ? `write [${String(value)}]` : hintMeant(value, [...path, 0], (near) => `[${near}]`);
+  if (expected === 'string' && ['number', 'boolean'].includes(typeof value) && fits(String(value)))
+    return `write "${String(value)}"`;
   return undefined;
+}
+
+/** Suggests what a text of a wrong form was probably to be. */
+function hintMeant(value: unknown, path: readonly PropertyKey[], as = (near: string) => near): string | undefined {
+  const schema = schemaAt(path);
+  const found = schema && typeof value === 'string' ? remedies.get(unwrap(schema))?.remedy(value) : undefined;
+  if (!found) return undefined;
+  return 'near' in found ? `write ${as(found.near)}` : found.advice;
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
