@@ -30,618 +30,618 @@ const places = {
  ],
  "ts-src/cli/build.ts": [
   226671,
-  245573,
+  245703,
   7067
  ],
  "ts-src/cli/channel.ts": [
-  245600,
-  258517,
-  7489
+  245730,
+  258647,
+  7491
  ],
  "ts-src/cli/channels.ts and others": [
-  258556,
-  265330,
-  7788
+  258686,
+  265460,
+  7790
  ],
  "ts-src/cli/clean-up.ts and others": [
-  265369,
-  295168,
-  7932
+  265499,
+  295298,
+  7934
  ],
  "ts-src/cli/clean.ts": [
-  295193,
-  300037,
-  8654
+  295323,
+  300167,
+  8656
  ],
  "ts-src/cli/command.ts and others": [
-  300075,
-  306350,
-  8774
+  300205,
+  306480,
+  8776
  ],
  "ts-src/cli/compare.ts": [
-  306377,
-  309822,
-  8940
+  306507,
+  309952,
+  8942
  ],
  "ts-src/cli/comparing.ts and others": [
-  309862,
-  530740,
-  9013
+  309992,
+  530870,
+  9015
  ],
  "ts-src/cli/completion.ts": [
-  530770,
-  534030,
-  14640
+  530900,
+  534160,
+  14642
  ],
  "ts-src/cli/deploy.ts": [
-  534056,
-  720630,
-  14733
+  534186,
+  720760,
+  14735
  ],
  "ts-src/cli/docs.ts": [
-  720654,
-  824714,
-  17564
+  720784,
+  824844,
+  17566
  ],
  "ts-src/cli/doctor.ts": [
-  824740,
-  830008,
-  18832
+  824870,
+  830138,
+  18834
  ],
  "ts-src/cli/explain.ts": [
-  830035,
-  840217,
-  18949
+  830165,
+  840347,
+  18951
  ],
  "ts-src/cli/farm/finish.ts": [
-  840248,
-  859732,
-  19189
+  840378,
+  859862,
+  19191
  ],
  "ts-src/cli/farm/prepare.ts": [
-  859764,
-  900177,
-  19625
+  859894,
+  900307,
+  19627
  ],
  "ts-src/cli/farm/reproduce.ts": [
-  900211,
-  905095,
-  20547
+  900341,
+  905225,
+  20549
  ],
  "ts-src/cli/farm/work.ts": [
-  905124,
-  907860,
-  20662
+  905254,
+  907990,
+  20664
  ],
  "ts-src/cli/farm/work.ts and others": [
-  907900,
-  938434,
-  20723
+  908030,
+  938564,
+  20725
  ],
  "ts-src/cli/graph.ts": [
-  938459,
-  1015395,
-  21472
+  938589,
+  1015525,
+  21474
  ],
  "ts-src/cli/help.ts and others": [
-  1015430,
-  1017972,
-  23619
+  1015560,
+  1018102,
+  23621
  ],
  "ts-src/cli/image.ts": [
-  1017997,
-  1162102,
-  23698
+  1018127,
+  1162232,
+  23700
  ],
  "ts-src/cli/init.ts": [
-  1162126,
-  1170510,
-  27148
+  1162256,
+  1170640,
+  27150
  ],
  "ts-src/cli/jobs.ts": [
-  1170534,
-  1183927,
-  27313
+  1170664,
+  1184057,
+  27315
  ],
  "ts-src/cli/lock.ts": [
-  1183951,
-  1187321,
-  27563
+  1184081,
+  1187451,
+  27565
  ],
  "ts-src/cli/logs.ts": [
-  1187345,
-  1191392,
-  27633
+  1187475,
+  1191522,
+  27635
  ],
  "ts-src/cli/maintainer.ts and others": [
-  1191433,
-  1191917,
-  27733
+  1191563,
+  1192047,
+  27735
  ],
  "ts-src/cli/manual.ts": [
-  1191943,
-  1194162,
-  27745
+  1192073,
+  1194292,
+  27747
  ],
  "ts-src/cli/mirror.ts": [
-  1194188,
-  1198375,
-  27806
+  1194318,
+  1198505,
+  27808
  ],
  "ts-src/cli/option-checks.ts and others": [
-  1198419,
-  1199465,
-  27894
+  1198549,
+  1199595,
+  27896
  ],
  "ts-src/cli/output-folder.ts and others": [
-  1199509,
-  1200344,
-  27915
+  1199639,
+  1200474,
+  27917
  ],
  "ts-src/cli/outputs.ts and others": [
-  1200382,
-  1220751,
-  27939
+  1200512,
+  1220881,
+  27941
  ],
  "ts-src/cli/pin-sources.ts and others": [
-  1220793,
-  1222420,
-  28346
+  1220923,
+  1222550,
+  28348
  ],
  "ts-src/cli/plan.ts": [
-  1222444,
-  1229819,
-  28383
+  1222574,
+  1229949,
+  28385
  ],
  "ts-src/cli/planned-names.ts and others": [
-  1229863,
-  1231282,
-  28529
+  1229993,
+  1231412,
+  28531
  ],
  "ts-src/cli/progress.ts and others": [
-  1231321,
-  1233893,
-  28560
+  1231451,
+  1234023,
+  28562
  ],
  "ts-src/cli/promote.ts": [
-  1233920,
-  1244721,
-  28634
+  1234050,
+  1244851,
+  28636
  ],
  "ts-src/cli/query.ts": [
-  1244746,
-  1260483,
-  28870
+  1244876,
+  1260613,
+  28872
  ],
  "ts-src/cli/reproducible.ts and others": [
-  1260526,
-  1273347,
-  29261
+  1260656,
+  1273477,
+  29263
  ],
  "ts-src/cli/run-input.ts and others": [
-  1273387,
-  1273848,
-  29560
+  1273517,
+  1273978,
+  29562
  ],
  "ts-src/cli/run-options.ts and others": [
-  1273890,
-  1287661,
-  29577
+  1274020,
+  1287791,
+  29579
  ],
  "ts-src/cli/schema.ts": [
-  1287687,
-  1288878,
-  29918
+  1287817,
+  1289008,
+  29920
  ],
  "ts-src/cli/serve.ts": [
-  1288903,
-  1294148,
-  29950
+  1289033,
+  1294278,
+  29952
  ],
  "ts-src/cli/shell.ts": [
-  1294173,
-  1302777,
-  30082
+  1294303,
+  1302907,
+  30084
  ],
  "ts-src/cli/simulate.ts": [
-  1302805,
-  1317954,
-  30280
+  1302935,
+  1318084,
+  30282
  ],
  "ts-src/cli/store.ts": [
-  1317979,
-  1320013,
-  30677
+  1318109,
+  1320143,
+  30679
  ],
  "ts-src/cli/store.ts and others": [
-  1320049,
-  1326615,
-  30725
+  1320179,
+  1326745,
+  30727
  ],
  "ts-src/engine/build/abi.ts and others": [
-  1326658,
-  1545102,
-  30902
+  1326788,
+  1545620,
+  30904
  ],
  "ts-src/engine/build/source-package.ts and others": [
-  1545156,
-  1549872,
-  35638
+  1545674,
+  1550390,
+  35647
  ],
  "ts-src/engine/compare-builds.ts and others": [
-  1549920,
-  1553871,
-  35753
+  1550438,
+  1554389,
+  35762
  ],
  "ts-src/engine/interface-digests.ts and others": [
-  1553922,
-  1598482,
-  35854
+  1554440,
+  1599000,
+  35863
  ],
  "ts-src/engine/runs.ts and others": [
-  1598520,
-  1600441,
-  36743
+  1599038,
+  1600959,
+  36752
  ],
  "ts-src/engine/system-lock.ts and others": [
-  1600486,
-  1603247,
-  36789
+  1601004,
+  1603765,
+  36798
  ],
  "ts-src/farm/gather.ts and others": [
-  1603285,
-  1607092,
-  36850
+  1603803,
+  1607610,
+  36859
  ],
  "ts-src/farm/publishing.ts and others": [
-  1607134,
-  1609172,
-  36923
+  1607652,
+  1609690,
+  36932
  ],
  "ts-src/graph/bit-set.ts and others": [
-  1609212,
-  1679914,
-  36963
+  1609730,
+  1680432,
+  36972
  ],
  "ts-src/graph/reduce.ts and others": [
-  1679953,
-  1681555,
-  38785
+  1680471,
+  1682073,
+  38794
  ],
  "ts-src/inspect/comments.ts and others": [
-  1681598,
-  1703010,
-  38832
+  1682116,
+  1703528,
+  38841
  ],
  "ts-src/inspect/deb.ts and others": [
-  1703048,
-  1727023,
-  39355
+  1703566,
+  1727541,
+  39364
  ],
  "ts-src/io/deferred.ts and others": [
-  1727061,
-  1727319,
-  39956
+  1727579,
+  1727837,
+  39965
  ],
  "ts-src/io/faults.ts and others": [
-  1727355,
-  1739164,
-  39972
+  1727873,
+  1739682,
+  39981
  ],
  "ts-src/io/home.ts and others": [
-  1739198,
-  1739536,
-  40275
+  1739716,
+  1740054,
+  40284
  ],
  "ts-src/io/mutex.ts and others": [
-  1739571,
-  1759996,
-  40290
+  1740089,
+  1760514,
+  40299
  ],
  "ts-src/io/process.ts and others": [
-  1760033,
-  1765187,
-  40845
+  1760551,
+  1765705,
+  40854
  ],
  "ts-src/io/response.ts and others": [
-  1765225,
-  1771711,
-  40982
+  1765743,
+  1772229,
+  40991
  ],
  "ts-src/io/signals.ts and others": [
-  1771748,
-  1772185,
-  41152
+  1772266,
+  1772703,
+  41161
  ],
  "ts-src/io/slow.ts and others": [
-  1772219,
-  1772867,
-  41166
+  1772737,
+  1773385,
+  41175
  ],
  "ts-src/io/store-folder.ts and others": [
-  1772909,
-  1773295,
-  41191
+  1773427,
+  1773813,
+  41200
  ],
  "ts-src/main.ts": [
-  1773315,
-  1782780,
-  41203
+  1773833,
+  1783298,
+  41212
  ],
  "ts-src/model/channels.ts and others": [
-  1782821,
-  1786674,
-  41406
+  1783339,
+  1787192,
+  41415
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1786718,
-  1791040,
-  41453
+  1787236,
+  1791558,
+  41462
  ],
  "ts-src/model/distro.ts": [
-  1791068,
-  1791835,
-  41561
+  1791586,
+  1792353,
+  41570
  ],
  "ts-src/model/distro.ts and others": [
-  1791874,
-  1804962,
-  41580
+  1792392,
+  1805480,
+  41589
  ],
  "ts-src/model/docs.ts and others": [
-  1804999,
-  1805483,
-  41742
+  1805517,
+  1806001,
+  41751
  ],
  "ts-src/model/fields.ts and others": [
-  1805522,
-  1807684,
-  41757
+  1806040,
+  1808202,
+  41766
  ],
  "ts-src/model/images.ts and others": [
-  1807723,
-  1815879,
-  41788
+  1808241,
+  1816397,
+  41797
  ],
  "ts-src/model/maps.ts and others": [
-  1815916,
-  1816521,
-  41884
+  1816434,
+  1817039,
+  41893
  ],
  "ts-src/model/names.ts and others": [
-  1816559,
-  1820728,
-  41901
+  1817077,
+  1821246,
+  41910
  ],
  "ts-src/model/places.ts and others": [
-  1820767,
-  1824394,
-  41964
+  1821285,
+  1824912,
+  41973
  ],
  "ts-src/model/plan-schema.ts": [
-  1824427,
-  1827279,
-  42017
+  1824945,
+  1827797,
+  42026
  ],
  "ts-src/model/releases.ts and others": [
-  1827320,
-  1827773,
-  42099
+  1827838,
+  1828291,
+  42108
  ],
  "ts-src/model/remote-place.ts and others": [
-  1827818,
-  1830092,
-  42112
+  1828336,
+  1830610,
+  42121
  ],
  "ts-src/model/sizes.ts and others": [
-  1830130,
-  1830773,
-  42152
+  1830648,
+  1831291,
+  42161
  ],
  "ts-src/model/stored.ts and others": [
-  1830812,
-  1837107,
-  42166
+  1831330,
+  1837625,
+  42175
  ],
  "ts-src/model/system-files.ts and others": [
-  1837152,
-  1841885,
-  42319
+  1837670,
+  1842403,
+  42328
  ],
  "ts-src/model/urls.ts and others": [
-  1841922,
-  1843544,
-  42404
+  1842440,
+  1844062,
+  42413
  ],
  "ts-src/publish/canonical.ts and others": [
-  1843588,
-  1866048,
-  42434
+  1844106,
+  1866566,
+  42443
  ],
  "ts-src/publish/channel.ts and others": [
-  1866090,
-  1925052,
-  43008
+  1866608,
+  1925570,
+  43017
  ],
  "ts-src/publish/criteria.ts and others": [
-  1925095,
-  1944105,
-  44354
+  1925613,
+  1944623,
+  44363
  ],
  "ts-src/publish/difference.ts and others": [
-  1944150,
-  1948036,
-  44777
+  1944668,
+  1948554,
+  44786
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1948080,
-  1950228,
-  44874
+  1948598,
+  1950746,
+  44883
  ],
  "ts-src/publish/key-health.ts and others": [
-  1950273,
-  1967138,
-  44921
+  1950791,
+  1967656,
+  44930
  ],
  "ts-src/publish/package-index.ts and others": [
-  1967186,
-  1974673,
-  45331
+  1967704,
+  1975191,
+  45340
  ],
  "ts-src/publish/retention.ts and others": [
-  1974717,
-  1979418,
-  45499
+  1975235,
+  1979936,
+  45508
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1979453,
-  1984380,
-  45607
+  1979971,
+  1984898,
+  45616
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1984416,
-  2000475,
-  45749
+  1984934,
+  2000993,
+  45758
  ],
  "ts-src/query/explain.ts and others": [
-  2000515,
-  2007480,
-  46190
+  2001033,
+  2007998,
+  46199
  ],
  "ts-src/read/distro.ts": [
-  2007507,
-  2025834,
-  46355
+  2008025,
+  2026352,
+  46364
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2025881,
-  2046299,
-  46773
+  2026399,
+  2046817,
+  46782
  ],
  "ts-src/read/lockfile.ts": [
-  2046328,
-  2046834,
-  47195
+  2046846,
+  2047352,
+  47204
  ],
  "ts-src/read/lockfile.ts and others": [
-  2046874,
-  2051386,
-  47209
+  2047392,
+  2051904,
+  47218
  ],
  "ts-src/read/source-entry.ts and others": [
-  2051430,
-  2054961,
-  47331
+  2051948,
+  2055479,
+  47340
  ],
  "ts-src/read/workspace.ts and others": [
-  2055002,
-  2056332,
-  47401
+  2055520,
+  2056850,
+  47410
  ],
  "ts-src/read/yaml.ts and others": [
-  2056368,
-  2160353,
-  47432
+  2056886,
+  2160871,
+  47441
  ],
  "ts-src/render/compare.ts and others": [
-  2160394,
-  2161957,
-  50099
+  2160912,
+  2162475,
+  50108
  ],
  "ts-src/render/lock.ts and others": [
-  2161995,
-  2163826,
-  50142
+  2162513,
+  2164344,
+  50151
  ],
  "ts-src/render/summary.ts and others": [
-  2163867,
-  2168620,
-  50177
+  2164385,
+  2169535,
+  50186
  ],
  "ts-src/render/table.ts and others": [
-  2168659,
-  2169345,
-  50270
- ],
- "ts-src/render/template.ts and others": [
-  2169387,
-  2184748,
+  2169574,
+  2170260,
   50285
  ],
+ "ts-src/render/template.ts and others": [
+  2170302,
+  2185663,
+  50300
+ ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2184791,
-  2202078,
-  50751
+  2185706,
+  2203232,
+  50766
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2202126,
-  2203986,
-  51166
+  2203280,
+  2205140,
+  51185
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2204028,
-  2210428,
-  51210
+  2205182,
+  2211582,
+  51229
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2210475,
-  2224137,
-  51352
+  2211629,
+  2225558,
+  51371
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2224186,
-  2252288,
-  51686
+  2225607,
+  2253709,
+  51709
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2252329,
-  2264204,
-  52291
+  2253750,
+  2265625,
+  52314
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2264253,
-  2267898,
-  52535
+  2265674,
+  2269319,
+  52558
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2267940,
-  2269975,
-  52620
+  2269361,
+  2271396,
+  52643
  ],
  "ts-src/store/s3-blobs.ts": [
-  2270005,
-  2270467,
-  52671
+  2271426,
+  2271888,
+  52694
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2270508,
-  2284607,
-  52685
+  2271929,
+  2286028,
+  52708
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2284654,
-  2441211,
-  53006
+  2286075,
+  2442632,
+  53029
  ],
  "ts-src/store/s3-place.ts": [
-  2441241,
-  2441451,
-  57495
+  2442662,
+  2442872,
+  57518
  ],
  "ts-src/store/s3-place.ts and others": [
-  2441492,
-  2442292,
-  57503
+  2442913,
+  2443713,
+  57526
  ],
  "ts-src/text/cut.ts and others": [
-  2442327,
-  2442734,
-  57523
+  2443748,
+  2444155,
+  57546
  ],
  "undefined and others": [
-  2442760,
-  2444264,
-  57534
+  2444181,
+  2445685,
+  57557
  ]
 };
 const loaded = new Map();
@@ -7917,7 +7917,7 @@ var buildOptions = {
   "dry-run": {
     type: "boolean",
     short: "n",
-    help: "show which tasks are cached, which must run, and which depend on the results of others; run none"
+    help: "show which tasks are cached, which must run, and which depend on the results of others; makes nothing, also no base system"
   },
   "fail-fast": { type: "boolean", help: "stop at the first failure" },
   verbose: { type: "boolean", short: "v", help: "also list what is cached" },
@@ -8057,6 +8057,7 @@ async function buildAll(values, planned, wanted) {
       driver: driverOf(values),
       limits: wanted.limits,
       renewBase: values["renew-base"] === true && !attempt,
+      makesBases: values["dry-run"] !== true,
       signal,
       channelVersion: heldIn(channel.value.versions),
       store,
@@ -8105,11 +8106,12 @@ async function buildAll(values, planned, wanted) {
 async function foretell(values, session, wanted, rebuild) {
   const outlook = await engineOf(values, session, wanted, rebuild, notesOnly(session.say)).start();
   const results = resultsOf(session.graphs);
-  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}
+  const { unknown } = session;
+  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, unknown, results })}
 `);
   else {
-    writeOutput(renderForetold(results));
-    writeNote(`${renderOutlook(outlook)}
+    writeOutput(renderForetold(results, unknown));
+    writeNote(`${renderOutlook(outlook, unknown)}
 `);
   }
   for (const w of session.waiting) writeMessage(`${w}
@@ -19357,7 +19359,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "d14785f47e078eb142fb4539c4c3efd60b29ae9d66dcd1b3624402bf1eba7a98");
+  const digest = siteDigest(organization, packages, "98d81239b1483e25b9295551bfc597387c8b976f1c16fd3086dd604f795c0591");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -31809,15 +31811,15 @@ function renewDays(platform, renewed, mirrored) {
   return mirrored ? Infinity : platform.renew_days;
 }
 function openBase(request, { platform: name, architecture }, platform, tells) {
-  const { driver, store, state, distroRoot, progress } = request;
+  const { driver, store, state, distroRoot, progress, makesBases: makes } = request;
   const id = `${name}-${architecture}`;
   const wanted = request.bases[id];
   if (wanted && tells) return toldBase(store, state, name, wanted);
-  if (wanted) return storedBase({ driver, store, state, name, architecture, wanted, progress });
+  if (wanted) return storedBase({ driver, store, state, name, architecture, wanted, progress, makes });
   const pinned = request.lock?.platforms[id]?.base;
   const log = logOf(state);
   const now = Date.now();
-  const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned };
+  const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned, makes };
   return request.sharesBases || request.distro.mirror === "state" ? sharedBase({ ...asked, store }) : ensureBase(asked);
 }
 var resolvedName = (base) => `resolved/${base.digest.slice(0, 24)}-${base.archive.slice(0, 16)}.json`;
@@ -35780,6 +35782,7 @@ async function prepareScopes(input, options, store, history) {
   const own = ownArchitecture();
   const diagnostics = [];
   const waiting = [];
+  const unknown = [];
   const systems = /* @__PURE__ *%%/ new Map();
   const request = { ...input, ...options, store, progress: options.say };
   const graphs = [];
@@ -35799,6 +35802,12 @@ async function prepareScopes(input, options, store, history) {
       let opened = systems.get(id);
       if (!opened) {
         const system = await openSystem(request, target, tells);
+        const [missing] = system.diagnostics;
+        if (!system.ok && options.makesBases === false && missing?.code === "base-missing") {
+          const packages = scope.packages.length;
+          unknown.push({ id: scopeId(scope.distribution, target), packages, reason: missing.message });
+          continue;
+        }
         if (!system.ok) {
           diagnostics.push(...system.diagnostics);
           continue;
@@ -35824,7 +35833,7 @@ async function prepareScopes(input, options, store, history) {
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
+  return diagnostics.length ? { diagnostics } : { graphs, waiting, unknown, diagnostics: sorted([...lacking.values()]) };
 }
 
 // ts-src/engine/readiness.ts
@@ -47782,7 +47791,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"d14785f47e078eb142fb4539c4c3efd60b29ae9d66dcd1b3624402bf1eba7a98"}`;
+var edition = `${"0.1.0"} ${"98d81239b1483e25b9295551bfc597387c8b976f1c16fd3086dd604f795c0591"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;
@@ -50909,15 +50918,21 @@ function renderHeadline(title, results, faults, abi = [], more = []) {
   return `${title}: ${parts.join(", ") || "nothing to do"}
 `;
 }
-function renderOutlook({ cached, todo, open }) {
-  return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ""}`;
+function renderOutlook({ cached, todo, open }, unknown = []) {
+  const packages = unknown.reduce((sum, u) => sum + u.packages, 0);
+  const rest = packages ? `, ${plural(packages, "package")} of which it is not known` : "";
+  return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ""}${rest}`;
 }
-function renderForetold(results) {
+function renderForetold(results, unknown = []) {
   const lines = results.flatMap((t) => {
     if (t.state === "waiting" && t.key !== void 0) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
     if (t.state !== "failed" && t.state !== "blocked") return [];
     return [`${words[t.state]}  ${t.id}: ${t.reason.split("\n")[0]}`];
   });
+  for (const { id, packages, reason } of unknown)
+    lines.push(
+      `unknown  ${id}: which of ${plural(packages, "package")} are cached: ${reason}. A build makes it first, in about a minute`
+    );
   return lines.map((l) => `${l}
 `).join("");
 }
@@ -51414,7 +51429,7 @@ return { renderTemplate, shellQuote };
 //// ts-src/sandbox/apt-call.ts and others
 "use strict";
 const { filePrefix, isDebFile } = load("ts-src/sandbox/package-mirror.ts and others");
-const { aptEnvironment, basesFolder, cacheOf, ensureBase, keepPlainFiles, listsDigest, prepareBase, wantedBase } = load("ts-src/sandbox/base-archive.ts and others");
+const { aptEnvironment, basesFolder, cacheOf, ensureBase, keepPlainFiles, listsDigest, notHere, prepareBase, wantedBase } = load("ts-src/sandbox/base-archive.ts and others");
 const { newScratch } = load("ts-src/sandbox/scratch.ts and others");
 const { checkLeft } = load("ts-src/io/response.ts and others");
 const { withMutex } = load("ts-src/io/mutex.ts and others");
@@ -51492,6 +51507,7 @@ async function storedBase(request) {
   };
   const now = await there();
   if (now) return good(now);
+  if (request.makes === false) return notHere(name, architecture);
   return withMutex(
     join(folder, "lock"),
     async () => {
@@ -51546,12 +51562,15 @@ async function sharedBase(request) {
   const { wanted } = wantedBase(request.distroRoot, platform, architecture);
   const young = (base) => pinned === void 0 ? request.now / 1e3 - base.made < platform.renew_days * 86400 : base.digest === pinned;
   const pointer = sharedName(pinned ?? wanted);
-  const fetch = async (shared) => {
-    if (!shared || !young(shared)) return void 0;
-    const base = await storedBase({ ...request, wanted: shared });
+  const fetch = async (shared2) => {
+    if (!shared2 || !young(shared2)) return void 0;
+    const base = await storedBase({ ...request, wanted: shared2 });
     return base.ok ? base.value : void 0;
   };
-  const there = await fetch(await store.readJson(pointer));
+  const shared = await store.readJson(pointer);
+  if (request.makes === false)
+    return shared && young(shared) ? storedBase({ ...request, wanted: shared }) : ensureBase(request);
+  const there = await fetch(shared);
   if (there) return good(there);
   const made = await ensureBase(request);
   if (!made.ok) return made;
@@ -52168,6 +52187,14 @@ function watchRoom(folder) {
     return full;
   };
 }
+var firstError = (log) => {
+  const lines = readEnd(log, 1e5).trimEnd().split("\n");
+  const line = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
+  return line ? `: ${line.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
+};
+
+// ts-src/sandbox/missing-base.ts
+var notHere = (name, architecture) => bad(error("base-missing", `the base system of ${name} ${architecture} is not on this machine, or is to be renewed`));
 
 // ts-src/sandbox/plain-files.ts
 var keepPlainFiles = (folder) => run("find", [folder, "-mindepth", "1", "!", "-type", "f", "!", "-type", "d", "-delete"]);
@@ -52207,6 +52234,7 @@ async function ensureBase(request) {
   };
   const there = await current();
   if (there) return good(there);
+  if (request.makes === false) return notHere(name, architecture);
   return withMutex(
     join2(folder, "lock"),
     async () => {
@@ -52323,11 +52351,6 @@ async function prepareBase(driver, state, base) {
   return good(prepared.stdout.trim().split("\n").sort());
 }
 var archiveOf = ({ lines }) => /\w+:\/\/\S+/.exec(lines.join(" "))?.[0] ?? "its archive";
-var firstError = (log) => {
-  const lines = readEnd(log, 1e5).trimEnd().split("\n");
-  const line = lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ?? lines.find((l) => l.startsWith("E: "));
-  return line ? `: ${line.replace(/^\w+(?::\d+)?: /, "").trim().slice(0, 300)}` : "";
-};
 var cacheOf = (base) => makeFolder(join2(base.folder, "cache"));
 async function listsDigest(folder) {
   const files = entriesBelow(folder).map((f) => join2(folder, f)).filter((f) => /_(Packages|InRelease|Release)(\.\w+)?$/.test(f) && lstatSync(f).isFile()).sort();
@@ -52345,7 +52368,7 @@ var aptEnvironment = (proxy) => ({
   ...proxy ? { http_proxy: proxy, https_proxy: process.env.https_proxy ?? proxy } : {},
   ...process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}
 });
-return { keepPlainFiles, wantedBase, basesFolder, ensureBase, prepareBase, cacheOf, listsDigest, hostProxy, aptEnvironment };
+return { notHere, keepPlainFiles, wantedBase, basesFolder, ensureBase, prepareBase, cacheOf, listsDigest, hostProxy, aptEnvironment };
 //// ts-src/sandbox/control-groups.ts and others
 "use strict";
 const { run } = load("ts-src/io/process.ts and others");

@@ -44,7 +44,7 @@ export const buildOptions = {
   'dry-run': {
     type: 'boolean',
     short: 'n',
-    help: 'show which tasks are cached, which must run, and which depend on the results of others; run none',
+    help: 'show which tasks are cached, which must run, and which depend on the results of others; makes nothing, also no base system',
   },
   'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
   verbose: { type: 'boolean', short: 'v', help: 'also list what is cached' },

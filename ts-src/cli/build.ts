@@ -171,6 +171,7 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
       driver: driverOf(values),
       limits: wanted.limits,
       renewBase: values['renew-base'] === true && !attempt,
+      makesBases: values['dry-run'] !== true,
       signal,
       channelVersion: heldIn(channel.value.versions),
       store,
@@ -219,8 +220,8 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
 }
 
 /**
- * `--dry-run`: prints what a run would do, as far as that is known beforehand. Makes bases and asks apt, because keys
- * need both.
+ * `--dry-run`: prints what a run would do, as far as that is known beforehand. Makes nothing: a key needs the base, so
+ * nothing is known of a target without one.
  */
 async function foretell(
   values: BuildValues,
@@ -230,10 +231,11 @@ async function foretell(
 ): Promise<number> {
   const outlook = await engineOf(values, session, wanted, rebuild, notesOnly(session.say)).start();
   const results = resultsOf(session.graphs);
-  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, results })}\n`);
+  const { unknown } = session;
+  if (values.json) writeOutput(`${JSON.stringify({ ...outlook, unknown, results })}\n`);
   else {
-    writeOutput(renderForetold(results));
-    writeNote(`${renderOutlook(outlook)}\n`);
+    writeOutput(renderForetold(results, unknown));
+    writeNote(`${renderOutlook(outlook, unknown)}\n`);
   }
   for (const w of session.waiting) writeMessage(`${w}\n`);
   return results.some((t) => t.state === 'failed' || t.state === 'blocked') ? exit.failed : exit.ok;

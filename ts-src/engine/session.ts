@@ -81,6 +81,13 @@ export const versionsOf = (graphs: readonly TaskGraph[]): Record<string, Record<
     ]),
   );
 
+/** The builds of a scope and target whose keys are not known, and why. */
+export interface Unknown {
+  id: string;
+  packages: number;
+  reason: string;
+}
+
 /** A prepared run: everything except scheduling. */
 export interface Session {
   /** Prints a line for the user. */
@@ -93,6 +100,8 @@ export interface Session {
   graphs: TaskGraph[];
   /** Messages about tasks that no machine here can do. */
   waiting: string[];
+  /** Targets without a base, if none may be made. */
+  unknown: Unknown[];
   /** Diagnostics from before any build. */
   diagnostics: Diagnostic[];
   history: History;
@@ -121,13 +130,14 @@ export const ownArchitecture = (): string | undefined =>
  * `hinted`: loads hints of earlier runs at once; otherwise each task is requested explicitly. `enters`: the session
  * enters roots, so this machine needs the bases and is limited to its own architecture; otherwise the session only
  * reports on other machines' results. `sharesBases`: a base that the plan does not name comes from the store, so that
- * all machines compute the same keys.
+ * all machines compute the same keys. `makesBases`: false for a preview, which leaves out targets without a base.
  */
 export interface SessionOptions extends Within {
   driver: Driver;
   hinted?: boolean;
   enters?: boolean;
   sharesBases?: boolean;
+  makesBases?: boolean;
   /** Prints a line for the user. */
   say: (line: string) => void;
   renewBase: boolean;
@@ -195,11 +205,12 @@ async function prepareScopes(
   options: SessionOptions,
   store: Store,
   history: History,
-): Promise<Pick<Session, 'graphs' | 'waiting' | 'diagnostics'> | { diagnostics: Diagnostic[] }> {
+): Promise<Pick<Session, 'graphs' | 'waiting' | 'unknown' | 'diagnostics'> | { diagnostics: Diagnostic[] }> {
   const { plan, distro } = input;
   const own = ownArchitecture();
   const diagnostics: Diagnostic[] = [];
   const waiting: string[] = [];
+  const unknown: Unknown[] = [];
   const systems = new Map<string, SystemPackages>();
   const request = { ...input, ...options, store, progress: options.say };
   const graphs: TaskGraph[] = [];
@@ -219,6 +230,12 @@ async function prepareScopes(
       let opened = systems.get(id);
       if (!opened) {
         const system = await openSystem(request, target, tells);
+        const [missing] = system.diagnostics;
+        if (!system.ok && options.makesBases === false && missing?.code === 'base-missing') {
+          const packages = scope.packages.length;
+          unknown.push({ id: scopeId(scope.distribution, target), packages, reason: missing.message });
+          continue;
+        }
         if (!system.ok) {
           diagnostics.push(...system.diagnostics);
           continue;
@@ -244,5 +261,7 @@ async function prepareScopes(
       );
     }
   }
-  return diagnostics.length ? { diagnostics } : { graphs, waiting, diagnostics: sorted([...lacking.values()]) };
+  return diagnostics.length
+    ? { diagnostics }
+    : { graphs, waiting, unknown, diagnostics: sorted([...lacking.values()]) };
 }

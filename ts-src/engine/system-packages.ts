@@ -30,6 +30,8 @@ export interface SystemRequest {
   renewBase: boolean;
   /** A base that the plan does not name comes from the store. */
   sharesBases?: boolean;
+  /** False: no base is made or fetched. */
+  makesBases?: boolean;
   progress: (text: string) => void;
 }
 
@@ -76,15 +78,15 @@ function openBase(
   platform: Platform,
   tells: boolean,
 ): Promise<Result<Base>> {
-  const { driver, store, state, distroRoot, progress } = request;
+  const { driver, store, state, distroRoot, progress, makesBases: makes } = request;
   const id = `${name}-${architecture}`;
   const wanted = request.bases[id];
   if (wanted && tells) return toldBase(store, state, name, wanted);
-  if (wanted) return storedBase({ driver, store, state, name, architecture, wanted, progress });
+  if (wanted) return storedBase({ driver, store, state, name, architecture, wanted, progress, makes });
   const pinned = request.lock?.platforms[id]?.base;
   const log = logOf(state);
   const now = Date.now();
-  const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned };
+  const asked = { driver, state, distroRoot, name, platform, architecture, now, log, progress, pinned, makes };
   return request.sharesBases || request.distro.mirror === 'state' ? sharedBase({ ...asked, store }) : ensureBase(asked);
 }
 

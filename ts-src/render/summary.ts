@@ -105,18 +105,35 @@ export function renderHeadline(
   return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
 }
 
+/** A scope and target of which a preview knows nothing. */
+interface Unknown {
+  id: string;
+  packages: number;
+  reason: string;
+}
+
 /** The work of a run before it starts: cached tasks, tasks to do, and tasks whose state depends on those. */
-export function renderOutlook({ cached, todo, open }: { cached: number; todo: number; open: number }): string {
-  return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ''}`;
+export function renderOutlook(
+  { cached, todo, open }: { cached: number; todo: number; open: number },
+  unknown: readonly Unknown[] = [],
+): string {
+  const packages = unknown.reduce((sum, u) => sum + u.packages, 0);
+  const rest = packages ? `, ${plural(packages, 'package')} of which it is not known` : '';
+  return `${cached} cached, ${todo} to do${open ? `, ${open} to be decided by their results` : ''}${rest}`;
 }
 
 /** A run's preview: a line for each task that must be done or can't be; those that depend on others are counted. */
-export function renderForetold(results: readonly TaskResult[]): string {
+export function renderForetold(results: readonly TaskResult[], unknown: readonly Unknown[] = []): string {
   const lines = results.flatMap((t) => {
     if (t.state === 'waiting' && t.key !== undefined) return [`${t.kind.padEnd(5)}  ${t.id}: ${t.reason}`];
     if (t.state !== 'failed' && t.state !== 'blocked') return [];
     return [`${words[t.state]}  ${t.id}: ${t.reason.split('\n')[0]}`];
   });
+  for (const { id, packages, reason } of unknown)
+    lines.push(
+      `unknown  ${id}: which of ${plural(packages, 'package')} are cached: ${reason}. ` +
+        'A build makes it first, in about a minute',
+    );
   return lines.map((l) => `${l}\n`).join('');
 }
 

@@ -1,3 +1,4 @@
+import { readEnd } from '../io/untrusted.ts';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
@@ -181,3 +182,18 @@ export function watchRoom(folder: string): () => boolean {
     return full;
   };
 }
+
+/** The first error in a log of mmdebstrap or apt. */
+export const firstError = (log: string): string => {
+  const lines = readEnd(log, 100_000).trimEnd().split('\n');
+  // apt's messages name the cause; mmdebstrap only names the failed command.
+  const line =
+    lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ??
+    lines.find((l) => l.startsWith('E: '));
+  return line
+    ? `: ${line
+        .replace(/^\w+(?::\d+)?: /, '')
+        .trim()
+        .slice(0, 300)}`
+    : '';
+};

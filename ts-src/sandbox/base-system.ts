@@ -16,8 +16,9 @@ import { withMutex } from '../io/mutex.ts';
 import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
-import { makeBaseArchive, watchRoom } from './base-archive.ts';
+import { firstError, makeBaseArchive, watchRoom } from './base-archive.ts';
 import type { Driver } from './driver.ts';
+import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
 
@@ -73,6 +74,8 @@ export interface BaseRequest {
   progress: (text: string) => void;
   /** The digest in the lockfile. */
   pinned?: string | undefined;
+  /** False: only a base that is on this machine; nothing is made or fetched. */
+  makes?: boolean | undefined;
 }
 
 /** A base as recorded in its folder's `current.json`. */
@@ -112,6 +115,7 @@ export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
   };
   const there = await current();
   if (there) return good(there);
+  if (request.makes === false) return notHere(name, architecture);
   return withMutex(
     join(folder, 'lock'),
     async () => {
@@ -254,21 +258,6 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
 
 /** The archive's URL, for diagnostics. */
 const archiveOf = ({ lines }: Target['sources']): string => /\w+:\/\/\S+/.exec(lines.join(' '))?.[0] ?? 'its archive';
-
-/** The first error in a log of mmdebstrap or apt. */
-const firstError = (log: string): string => {
-  const lines = readEnd(log, 100_000).trimEnd().split('\n');
-  // apt's messages name the cause; mmdebstrap only names the failed command.
-  const line =
-    lines.find((l) => /404 +Not Found|Failed to fetch|Could not (?:resolve|connect)|does not have a Release/.test(l)) ??
-    lines.find((l) => l.startsWith('E: '));
-  return line
-    ? `: ${line
-        .replace(/^\w+(?::\d+)?: /, '')
-        .trim()
-        .slice(0, 300)}`
-    : '';
-};
 
 const cacheOf = (base: Base): string => makeFolder(join(base.folder, 'cache'));
 export { cacheOf as aptCache };

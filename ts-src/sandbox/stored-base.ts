@@ -16,6 +16,7 @@ import {
   type BaseRequest,
 } from './base-system.ts';
 import type { Driver } from './driver.ts';
+import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
@@ -103,6 +104,8 @@ export interface StoredRequest {
   architecture: string;
   wanted: { digest: string; archive: string };
   progress: (text: string) => void;
+  /** False: only if it is on this machine. */
+  makes?: boolean | undefined;
 }
 
 /** The folder name of a base, among those of its platform. */
@@ -132,6 +135,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   };
   const now = await there();
   if (now) return good(now);
+  if (request.makes === false) return notHere(name, architecture);
   return withMutex(
     join(folder, 'lock'),
     async () => {
@@ -218,7 +222,10 @@ export async function sharedBase(request: SharedBaseRequest): Promise<Result<Bas
     const base = await storedBase({ ...request, wanted: shared });
     return base.ok ? base.value : undefined;
   };
-  const there = await fetch(await store.readJson<SharedBase>(pointer));
+  const shared = await store.readJson<SharedBase>(pointer);
+  if (request.makes === false)
+    return shared && young(shared) ? storedBase({ ...request, wanted: shared }) : ensureBase(request);
+  const there = await fetch(shared);
   if (there) return good(there);
   const made = await ensureBase(request);
   if (!made.ok) return made;
