@@ -29,7 +29,9 @@ export const buildOptions = {
   retries: {
     type: 'string',
     value: 'N',
-    help: 'run failing tests up to N times more; tests that pass then are flaky (default: `tests.retries` of distro.yaml)',
+    help:
+      'run failing tests up to N times more; tests that pass then ' +
+      'are flaky (default: `tests.retries` of distro.yaml)',
   },
   untrusted: {
     type: 'string',
@@ -44,7 +46,9 @@ export const buildOptions = {
   'dry-run': {
     type: 'boolean',
     short: 'n',
-    help: 'show which tasks are cached, which must run, and which depend on the results of others; makes nothing, also no base system',
+    help:
+      'show which tasks are cached, which must run, and which depend on ' +
+      'the results of others; makes nothing, also no base system',
   },
   'fail-fast': { type: 'boolean', help: 'stop at the first failure' },
   verbose: { type: 'boolean', short: 'v', help: 'also list what is cached' },

@@ -52,7 +52,9 @@ The output folder gets apt/ (the repository), logs/, junit/, report.html, lock.y
     test: { type: 'boolean', help: 'also run the tests of the named packages' },
     partial: {
       type: 'boolean',
-      help: 'publish what was built, and leave out packages that do not fit it (default: keep the former versions of all of them)',
+      help:
+        'publish what was built, and leave out packages that do not fit ' +
+        'it (default: keep the former versions of all of them)',
     },
   },
   run: (values, packages) => runBuild('build', values, packages, values.test === true),

@@ -42,7 +42,10 @@ export const placeOption = {
     type: 'string',
     multiple: true,
     value: 'URI',
-    help: 'repository of the channel: a folder, s3://BUCKET/PREFIX or ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of distro.yaml)',
+    help:
+      'repository of the channel: a folder, s3://BUCKET/PREFIX or ' +
+      'ssh://USER@HOST/PATH (default: where it is now, else `publish.to` of ' +
+      'distro.yaml)',
     check: checkPlace,
   },
 } as const satisfies OptionTable;

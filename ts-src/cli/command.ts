@@ -65,14 +65,18 @@ export const distroOptions = {
   state: {
     type: 'string',
     value: 'DIR',
-    help: 'folder for sources, base systems and roots (default: SLIPWAY_STATE, else .slipway beside the distro file); the store stays where distro.yaml says',
+    help:
+      'folder for sources, base systems and roots (default: SLIPWAY_STATE, else ' +
+      '.slipway beside the distro file); the store stays where distro.yaml says',
   },
   lock: { type: 'string', value: 'FILE', help: 'use the commits of this lockfile' },
   override: {
     type: 'string',
     multiple: true,
     value: 'NAME=DIR',
-    help: 'use the files in DIR for repository NAME; NAME@REF: use a branch, tag or commit; NAME#N: use the merge commit of pull request N (repeatable)',
+    help:
+      'use the files in DIR for repository NAME; NAME@REF: use a branch, tag or ' +
+      'commit; NAME#N: use the merge commit of pull request N (repeatable)',
   },
 } as const satisfies Record<string, Option>;
 

@@ -19,7 +19,8 @@ export const explain = defineCommand({
   usage: 'explain PACKAGE',
   examples: ['slipway explain nav2_util', 'slipway explain eigen --platform noble'],
   details:
-    'If PACKAGE is a rosdep key or a package of an underlay, shows where it comes from on each platform and what needs it.',
+    'If PACKAGE is a rosdep key or a package of an underlay, shows ' +
+    'where it comes from on each platform and what needs it.',
   options: {
     ...distroOptions,
     distribution: selectionOptions.distribution,

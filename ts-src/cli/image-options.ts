@@ -32,7 +32,9 @@ export const imageOptions = {
     type: 'string',
     multiple: true,
     value: 'URI',
-    help: 'publish: repository of the channel, next to which images are published (default: where the channel is served)',
+    help:
+      'publish: repository of the channel, next to which images are ' +
+      'published (default: where the channel is served)',
   },
   keep: { type: 'string', value: 'N', help: 'retire: number of AMIs to keep in each region (default: 5)' },
   'dry-run': { type: 'boolean', short: 'n', help: 'retire: only show what would be removed' },

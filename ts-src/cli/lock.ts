@@ -14,7 +14,9 @@ export const lock = defineCommand({
   usage: 'lock',
   examples: ['slipway lock --output lock.yaml'],
   details:
-    'The lockfile has the commit of each repository, the tree of each package, and the system packages of each platform that was built on. `slipway build --lock FILE` uses the same commits and the same stamp. It makes the same bytes as long as the archive has the same system packages.',
+    'The lockfile has the commit of each repository, the tree of each package, and the system packages of ' +
+    'each platform that was built on. `slipway build --lock FILE` uses the same commits and the same ' +
+    'stamp. It makes the same bytes as long as the archive has the same system packages.',
   options: {
     distro: distroOptions.distro,
     state: distroOptions.state,

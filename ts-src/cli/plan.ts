@@ -68,7 +68,8 @@ export const plan = defineCommand({
   usage: 'plan [PACKAGE|GLOB ...]',
   examples: ['slipway plan', 'slipway plan navigation2 --platform noble', 'slipway plan --json | jq .scopes'],
   details:
-    'Names and globs select packages. Their dependencies are selected too. Nothing is built. Only sources that were read are kept.',
+    'Names and globs select packages. Their dependencies are selected too. ' +
+    'Nothing is built. Only sources that were read are kept.',
   options: {
     ...distroOptions,
     ...selectionOptions,

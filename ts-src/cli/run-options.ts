@@ -14,17 +14,24 @@ export const runOptions = {
     type: 'string',
     short: 'j',
     value: 'N',
-    help: 'parallel compilers for each package (default: number of cores, fewer if there is less than 1.5 GiB of memory for each)',
+    help:
+      'parallel compilers for each package (default: number of cores, ' +
+      'fewer if there is less than 1.5 GiB of memory for each)',
   },
   timeout: {
     type: 'string',
     value: 'TIME',
-    help: 'time limit for the build of a package, and for its tests: 90s, 30m, 3h; a number alone is minutes (default: 3h)',
+    help:
+      'time limit for the build of a package, and for its tests: 90s, ' +
+      '30m, 3h; a number alone is minutes (default: 3h)',
   },
   limits: {
     type: 'string',
     value: 'KEY=VALUE,...',
-    help: 'limits of each task, such as memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; `package_settings` of distro.yaml take precedence',
+    help:
+      'limits of each task, such as ' +
+      'memory=8G,disk=50G,processes=4000,temporary=2G,log=200M; ' +
+      '`package_settings` of distro.yaml take precedence',
   },
   driver: driverOption,
 } as const satisfies Record<string, Option>;

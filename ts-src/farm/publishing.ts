@@ -35,14 +35,18 @@ export function publishingFaults({ channel, places, output, signed, signingKey, 
           ? `this run publishes the channel '${channel}', and no repository is named`
           : `this run publishes to '${apart}', which is another folder on each agent`,
         {
-          hint: "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a place that the publishing agents share; publish: false builds only",
+          hint:
+            "publish.to in distro.yaml, or distroPipeline(repository: '/srv/apt'), names a " +
+            'place that the publishing agents share; publish: false builds only',
         },
       ),
     );
   if (!signed && signingKey === undefined)
     faults.push(
       error('publish-key', `this run publishes the channel '${channel}', and no signing key is named`, {
-        hint: "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` in distro.yaml names one of the publishing agents' own; publish: false builds only",
+        hint:
+          "distroPipeline(signingKey: 'ID') names a file credential with the secret key; `signing_key` " +
+          "in distro.yaml names one of the publishing agents' own; publish: false builds only",
       }),
     );
   return [...faults, ...siteFaults(channel, sites)];

@@ -98,7 +98,8 @@ const remedies = [
   ],
   [
     ' has a set-user-id ',
-    'clear it where it is set (chmod u-s,g-s); a systemd unit or a udev rule (package_settings, system_files) can give the program its rights',
+    'clear it where it is set (chmod u-s,g-s); a systemd unit or a udev rule ' +
+      '(package_settings, system_files) can give the program its rights',
   ],
   [' is writable by everybody', 'clear it where it is set (chmod o-w)'],
   [' has a sticky bit', 'clear it where it is set (chmod -t)'],

@@ -72,7 +72,8 @@ export const packageSettings = z.strictObject({
     .array(libraryPattern)
     .default([])
     .describe(
-      'Names of shared libraries that no package provides, such as those of a graphics driver, with `*`. The package may need them',
+      'Names of shared libraries that no package provides, such as those of ' +
+        'a graphics driver, with `*`. The package may need them',
     ),
   limits: limits.optional().describe('Resource limits of its build and its tests'),
   system_files: z

@@ -103,7 +103,9 @@ function checkSuites(scopes: readonly Scope[], file: string, diagnostics: Diagno
             `${other} and ${id} would both be the suite '${aptSuite(scope.distribution, target)}' of the apt repository`,
             {
               file,
-              hint: 'two platforms of one release need distributions of their own; a distribution and a variant must not give the name of another suite together',
+              hint:
+                'two platforms of one release need distributions of their own; a distribution ' +
+                'and a variant must not give the name of another suite together',
             },
           ),
         );

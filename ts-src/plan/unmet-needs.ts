@@ -51,7 +51,9 @@ export class UnmetNeeds {
         node,
         (blocks ? error : warning)('rosdep-installer', what, {
           ...at,
-          hint: 'only apt packages can be installed into a hermetic root: add an apt rule to your rosdep files, or name system packages for it in package_settings',
+          hint:
+            'only apt packages can be installed into a hermetic root: add an apt rule to ' +
+            'your rosdep files, or name system packages for it in package_settings',
         }),
       );
       if (!blocks) return;

@@ -20,7 +20,8 @@ import type { Suites } from './suites.ts';
 export const emptyChannelHint = (channel: string): string =>
   isFolderChannel(channel)
     ? 'it is the channel of the output folder: `slipway build` gives it its first state'
-    : '`slipway channel` lists the channels that have one; a channel gets its first state from a run of the farm or from `slipway promote` (docs/channels.md)';
+    : '`slipway channel` lists the channels that have one; a channel gets its first ' +
+      'state from a run of the farm or from `slipway promote` (docs/channels.md)';
 
 /** Finds a state of a channel by its id or a prefix of it; the head if none is given. */
 export async function stateOf(

@@ -190,7 +190,8 @@ const isCut = ({ code, stderr }: Outcome): boolean =>
 const reasons: readonly [RegExp, string][] = [
   [
     /Permission denied \(/,
-    'the host refuses the key: is its public half in authorized_keys there, and the right one named by key= or ssh-agent?',
+    'the host refuses the key: is its public half in authorized_keys ' +
+      'there, and the right one named by key= or ssh-agent?',
   ],
   [
     /Host key verification failed|REMOTE HOST IDENTIFICATION/,

@@ -19,7 +19,8 @@ export class LocatedRepository implements Repository {
 }
 
 const urlForms =
-  'https, http, ssh, git or file, user@host:path, or a path; for git a login before the host, not a token in a parameter';
+  'https, http, ssh, git or file, user@host:path, or a path; for git ' +
+  'a login before the host, not a token in a parameter';
 
 const sourceKeys = ['type', 'url', 'version', 'sha256'];
 

@@ -76,7 +76,9 @@ const rules: CauseRule[] = [
         /for (?:clone|checkout) of ([^\s']+?)(?:-populate)?\s/.exec(around)?.[1];
       return {
         cause: `it tried to fetch ${url ? short(url) : 'something'} while building, and builds have no network`,
-        hint: 'let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args',
+        hint:
+          'let the platform provide it (package_settings, `system: [its Debian packages]`), ' +
+          'or give the build what it looks for with build_depends and cmake_args',
       };
     },
   },
@@ -95,7 +97,9 @@ const rules: CauseRule[] = [
     say: (match) => ({
       cause: `CMake did not find '${match[1] ?? match[2] ?? match[3]}'`,
       missing: [match[1] ?? match[2] ?? match[3] ?? ''],
-      hint: 'declare the package that has it as a dependency in package.xml, or name it in package_settings (build_depends): only declared dependencies are in the root',
+      hint:
+        'declare the package that has it as a dependency in package.xml, or name it in ' +
+        'package_settings (build_depends): only declared dependencies are in the root',
     }),
   },
   {

@@ -131,7 +131,8 @@ export const underlaySources = (platform: Platform, distroRoot: string): string[
 /** Prevents services from starting in a root, and adds an unprivileged build user. */
 const taskHooks = [
   '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"',
-  '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> "$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
+  '--customize-hook=echo builder:x:2000:2000::/build/home:/bin/sh >> ' +
+    '"$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
 ];
 
 /** An image gets the keys of its archives, since their paths on this machine do not exist there. */

@@ -1,8 +1,8 @@
-import { readEnd } from '../io/untrusted.ts';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { run, type Outcome } from '../io/process.ts';
+import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 
 export interface BaseArchive {

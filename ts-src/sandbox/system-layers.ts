@@ -123,7 +123,8 @@ export class SystemLayers {
         'sh',
         '-ec',
         copyCaches +
-          'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
+          'apt-get "$@"; rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log ' +
+          '/var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old',
         'apt-get',
         ...aptOptions,
         '-o',

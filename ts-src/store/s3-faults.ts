@@ -11,7 +11,9 @@ export interface S3Answer {
 }
 
 const login =
-  'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the credentials file, or the role of the machine';
+  'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and ' +
+  'AWS_SESSION_TOKEN, the credentials file, or the role of the ' +
+  'machine';
 
 /** Advice for a failed answer; undefined if there is none. */
 export function s3Advice({ status, code, region, date }: S3Answer, now: number): string | undefined {

@@ -26,7 +26,9 @@ export async function withLock(
       'a tag is built from its committed lockfile, but there is no lock.yaml beside distro.yaml',
       {
         file,
-        hint: 'run `slipway lock -o lock.yaml`, commit the file and tag that commit; or set `locked: false` in the track',
+        hint:
+          'run `slipway lock -o lock.yaml`, commit the file and tag ' +
+          'that commit; or set `locked: false` in the track',
       },
     );
   }

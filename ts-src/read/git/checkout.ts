@@ -58,7 +58,9 @@ async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folde
         'source-lfs',
         `${relative(folder, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
         {
-          hint: 'install git-lfs on the machine that reads sources; the server must offer LFS below the URL of the repository',
+          hint:
+            'install git-lfs on the machine that reads sources; the ' +
+            'server must offer LFS below the URL of the repository',
         },
       ),
     );

@@ -138,7 +138,8 @@ function remedyOf(url: string, stderr: string): string {
     return `it belongs to another user: run slipway as its owner, or allow it with \`git config --global --add safe.directory ${owned[1]}\``;
   if (isLocalUrl(url))
     return existsSync(url)
-      ? 'the folder is there: make it a repository (`git init`, and commit), or name it under `folders` in distro.yaml instead'
+      ? 'the folder is there: make it a repository (`git init`, and ' +
+          'commit), or name it under `folders` in distro.yaml instead'
       : 'correct the path; it is relative to distro.yaml';
   if (/Could not resolve host/i.test(stderr))
     return "check the spelling of the host's name, and that this machine has a network and DNS";
@@ -183,7 +184,8 @@ export function unreachable({ url, submodule }: Remote, o: Outcome, gitDir?: str
           hint:
             isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true)
               ? remedyOf(url, o.stderr)
-              : 'no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one',
+              : 'no login is used for a repository that the distro repository does not name: ' +
+                'add its URL to `submodules` in distro.yaml where it needs one',
         }),
   );
 }
