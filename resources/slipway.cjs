@@ -65,583 +65,583 @@ const places = {
  ],
  "ts-src/cli/comparing.ts and others": [
   309992,
-  530870,
+  530990,
   9015
  ],
  "ts-src/cli/completion.ts": [
-  530900,
-  534160,
-  14642
+  531020,
+  534280,
+  14649
  ],
  "ts-src/cli/deploy.ts": [
-  534186,
-  720760,
-  14735
+  534306,
+  720880,
+  14742
  ],
  "ts-src/cli/docs.ts": [
-  720784,
-  824844,
-  17566
+  720904,
+  824964,
+  17573
  ],
  "ts-src/cli/doctor.ts": [
-  824870,
-  830138,
-  18834
+  824990,
+  830258,
+  18841
  ],
  "ts-src/cli/explain.ts": [
-  830165,
-  840347,
-  18951
+  830285,
+  840467,
+  18958
  ],
  "ts-src/cli/farm/finish.ts": [
-  840378,
-  859862,
-  19191
+  840498,
+  859982,
+  19198
  ],
  "ts-src/cli/farm/prepare.ts": [
-  859894,
-  900307,
-  19627
+  860014,
+  900597,
+  19634
  ],
  "ts-src/cli/farm/reproduce.ts": [
-  900341,
-  905225,
-  20549
+  900631,
+  905515,
+  20559
  ],
  "ts-src/cli/farm/work.ts": [
-  905254,
-  907990,
-  20664
+  905544,
+  908280,
+  20674
  ],
  "ts-src/cli/farm/work.ts and others": [
-  908030,
-  938564,
-  20725
+  908320,
+  938854,
+  20735
  ],
  "ts-src/cli/graph.ts": [
-  938589,
-  1015525,
-  21474
+  938879,
+  1015815,
+  21484
  ],
  "ts-src/cli/help.ts and others": [
-  1015560,
-  1018102,
-  23621
+  1015850,
+  1018392,
+  23631
  ],
  "ts-src/cli/image.ts": [
-  1018127,
-  1162232,
-  23700
+  1018417,
+  1162522,
+  23710
  ],
  "ts-src/cli/init.ts": [
-  1162256,
-  1170640,
-  27150
+  1162546,
+  1170930,
+  27160
  ],
  "ts-src/cli/jobs.ts": [
-  1170664,
-  1184057,
-  27315
+  1170954,
+  1184347,
+  27325
  ],
  "ts-src/cli/lock.ts": [
-  1184081,
-  1187451,
-  27565
+  1184371,
+  1187741,
+  27575
  ],
  "ts-src/cli/logs.ts": [
-  1187475,
-  1191522,
-  27635
+  1187765,
+  1191812,
+  27645
  ],
  "ts-src/cli/maintainer.ts and others": [
-  1191563,
-  1192047,
-  27735
+  1191853,
+  1192337,
+  27745
  ],
  "ts-src/cli/manual.ts": [
-  1192073,
-  1194292,
-  27747
+  1192363,
+  1194582,
+  27757
  ],
  "ts-src/cli/mirror.ts": [
-  1194318,
-  1198505,
-  27808
+  1194608,
+  1198795,
+  27818
  ],
  "ts-src/cli/option-checks.ts and others": [
-  1198549,
-  1199595,
-  27896
+  1198839,
+  1199885,
+  27906
  ],
  "ts-src/cli/output-folder.ts and others": [
-  1199639,
-  1200474,
-  27917
+  1199929,
+  1200764,
+  27927
  ],
  "ts-src/cli/outputs.ts and others": [
-  1200512,
-  1220881,
-  27941
+  1200802,
+  1221171,
+  27951
  ],
  "ts-src/cli/pin-sources.ts and others": [
-  1220923,
-  1222550,
-  28348
+  1221213,
+  1222840,
+  28358
  ],
  "ts-src/cli/plan.ts": [
-  1222574,
-  1229949,
-  28385
+  1222864,
+  1230239,
+  28395
  ],
  "ts-src/cli/planned-names.ts and others": [
-  1229993,
-  1231412,
-  28531
+  1230283,
+  1231702,
+  28541
  ],
  "ts-src/cli/progress.ts and others": [
-  1231451,
-  1234023,
-  28562
+  1231741,
+  1234313,
+  28572
  ],
  "ts-src/cli/promote.ts": [
-  1234050,
-  1244851,
-  28636
+  1234340,
+  1245141,
+  28646
  ],
  "ts-src/cli/query.ts": [
-  1244876,
-  1260613,
-  28872
+  1245166,
+  1260903,
+  28882
  ],
  "ts-src/cli/reproducible.ts and others": [
-  1260656,
-  1273477,
-  29263
+  1260946,
+  1273767,
+  29273
  ],
  "ts-src/cli/run-input.ts and others": [
-  1273517,
-  1273978,
-  29562
+  1273807,
+  1274268,
+  29572
  ],
  "ts-src/cli/run-options.ts and others": [
-  1274020,
-  1287791,
-  29579
+  1274310,
+  1288081,
+  29589
  ],
  "ts-src/cli/schema.ts": [
-  1287817,
-  1289008,
-  29920
+  1288107,
+  1289298,
+  29930
  ],
  "ts-src/cli/serve.ts": [
-  1289033,
-  1294278,
-  29952
+  1289323,
+  1294568,
+  29962
  ],
  "ts-src/cli/shell.ts": [
-  1294303,
-  1302907,
-  30084
+  1294593,
+  1303197,
+  30094
  ],
  "ts-src/cli/simulate.ts": [
-  1302935,
-  1318084,
-  30282
+  1303225,
+  1318374,
+  30292
  ],
  "ts-src/cli/store.ts": [
-  1318109,
-  1320143,
-  30679
+  1318399,
+  1320433,
+  30689
  ],
  "ts-src/cli/store.ts and others": [
-  1320179,
-  1326745,
-  30727
+  1320469,
+  1327035,
+  30737
  ],
  "ts-src/engine/build/abi.ts and others": [
-  1326788,
-  1545620,
-  30904
+  1327078,
+  1548534,
+  30914
  ],
  "ts-src/engine/build/source-package.ts and others": [
-  1545674,
-  1550390,
-  35647
+  1548588,
+  1553460,
+  35712
  ],
  "ts-src/engine/compare-builds.ts and others": [
-  1550438,
-  1554389,
-  35762
+  1553508,
+  1557459,
+  35829
  ],
  "ts-src/engine/interface-digests.ts and others": [
-  1554440,
-  1599000,
-  35863
+  1557510,
+  1602070,
+  35930
  ],
  "ts-src/engine/runs.ts and others": [
-  1599038,
-  1600959,
-  36752
+  1602108,
+  1604029,
+  36819
  ],
  "ts-src/engine/system-lock.ts and others": [
-  1601004,
-  1603765,
-  36798
+  1604074,
+  1606835,
+  36865
  ],
  "ts-src/farm/gather.ts and others": [
-  1603803,
-  1607610,
-  36859
+  1606873,
+  1610680,
+  36926
  ],
  "ts-src/farm/publishing.ts and others": [
-  1607652,
-  1609690,
-  36932
+  1610722,
+  1612760,
+  36999
  ],
  "ts-src/graph/bit-set.ts and others": [
-  1609730,
-  1680432,
-  36972
+  1612800,
+  1683557,
+  37039
  ],
  "ts-src/graph/reduce.ts and others": [
-  1680471,
-  1682073,
-  38794
+  1683596,
+  1685198,
+  38862
  ],
  "ts-src/inspect/comments.ts and others": [
-  1682116,
-  1703528,
-  38841
+  1685241,
+  1706653,
+  38909
  ],
  "ts-src/inspect/deb.ts and others": [
-  1703566,
-  1727541,
-  39364
+  1706691,
+  1730666,
+  39432
  ],
  "ts-src/io/deferred.ts and others": [
-  1727579,
-  1727837,
-  39965
+  1730704,
+  1730962,
+  40033
  ],
  "ts-src/io/faults.ts and others": [
-  1727873,
-  1739682,
-  39981
+  1730998,
+  1742807,
+  40049
  ],
  "ts-src/io/home.ts and others": [
-  1739716,
-  1740054,
-  40284
+  1742841,
+  1743179,
+  40352
  ],
  "ts-src/io/mutex.ts and others": [
-  1740089,
-  1760514,
-  40299
+  1743214,
+  1763639,
+  40367
  ],
  "ts-src/io/process.ts and others": [
-  1760551,
-  1765705,
-  40854
+  1763676,
+  1768830,
+  40922
  ],
  "ts-src/io/response.ts and others": [
-  1765743,
-  1772229,
-  40991
+  1768868,
+  1775354,
+  41059
  ],
  "ts-src/io/signals.ts and others": [
-  1772266,
-  1772703,
-  41161
+  1775391,
+  1775828,
+  41229
  ],
  "ts-src/io/slow.ts and others": [
-  1772737,
-  1773385,
-  41175
+  1775862,
+  1776510,
+  41243
  ],
  "ts-src/io/store-folder.ts and others": [
-  1773427,
-  1773813,
-  41200
+  1776552,
+  1776938,
+  41268
  ],
  "ts-src/main.ts": [
-  1773833,
-  1783298,
-  41212
+  1776958,
+  1786423,
+  41280
  ],
  "ts-src/model/channels.ts and others": [
-  1783339,
-  1787192,
-  41415
+  1786464,
+  1790317,
+  41483
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1787236,
-  1791558,
-  41462
+  1790361,
+  1794683,
+  41530
  ],
  "ts-src/model/distro.ts": [
-  1791586,
-  1792353,
-  41570
+  1794711,
+  1795478,
+  41638
  ],
  "ts-src/model/distro.ts and others": [
-  1792392,
-  1805480,
-  41589
+  1795517,
+  1809600,
+  41657
  ],
  "ts-src/model/docs.ts and others": [
-  1805517,
-  1806001,
-  41751
+  1809637,
+  1810121,
+  41829
  ],
  "ts-src/model/fields.ts and others": [
-  1806040,
-  1808202,
-  41766
+  1810160,
+  1812322,
+  41844
  ],
  "ts-src/model/images.ts and others": [
-  1808241,
-  1816397,
-  41797
+  1812361,
+  1820517,
+  41875
  ],
  "ts-src/model/maps.ts and others": [
-  1816434,
-  1817039,
-  41893
+  1820554,
+  1821159,
+  41971
  ],
  "ts-src/model/names.ts and others": [
-  1817077,
-  1821246,
-  41910
+  1821197,
+  1825366,
+  41988
  ],
  "ts-src/model/places.ts and others": [
-  1821285,
-  1824912,
-  41973
+  1825405,
+  1829032,
+  42051
  ],
  "ts-src/model/plan-schema.ts": [
-  1824945,
-  1827797,
-  42026
+  1829065,
+  1831917,
+  42104
  ],
  "ts-src/model/releases.ts and others": [
-  1827838,
-  1828291,
-  42108
+  1831958,
+  1832411,
+  42186
  ],
  "ts-src/model/remote-place.ts and others": [
-  1828336,
-  1830610,
-  42121
+  1832456,
+  1834730,
+  42199
  ],
  "ts-src/model/sizes.ts and others": [
-  1830648,
-  1831291,
-  42161
+  1834768,
+  1835411,
+  42239
  ],
  "ts-src/model/stored.ts and others": [
-  1831330,
-  1837625,
-  42175
+  1835450,
+  1841745,
+  42253
  ],
  "ts-src/model/system-files.ts and others": [
-  1837670,
-  1842403,
-  42328
+  1841790,
+  1846523,
+  42406
  ],
  "ts-src/model/urls.ts and others": [
-  1842440,
-  1844062,
-  42413
+  1846560,
+  1848182,
+  42491
  ],
  "ts-src/publish/canonical.ts and others": [
-  1844106,
-  1866566,
-  42443
+  1848226,
+  1870686,
+  42521
  ],
  "ts-src/publish/channel.ts and others": [
-  1866608,
-  1925570,
-  43017
+  1870728,
+  1929690,
+  43095
  ],
  "ts-src/publish/criteria.ts and others": [
-  1925613,
-  1944623,
-  44363
+  1929733,
+  1948743,
+  44441
  ],
  "ts-src/publish/difference.ts and others": [
-  1944668,
-  1948554,
-  44786
+  1948788,
+  1952674,
+  44864
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1948598,
-  1950746,
-  44883
+  1952718,
+  1954866,
+  44961
  ],
  "ts-src/publish/key-health.ts and others": [
-  1950791,
-  1967656,
-  44930
+  1954911,
+  1971776,
+  45008
  ],
  "ts-src/publish/package-index.ts and others": [
-  1967704,
-  1975191,
-  45340
+  1971824,
+  1979311,
+  45418
  ],
  "ts-src/publish/retention.ts and others": [
-  1975235,
-  1979936,
-  45508
+  1979355,
+  1984056,
+  45586
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1979971,
-  1984898,
-  45616
+  1984091,
+  1989018,
+  45694
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1984934,
-  2000993,
-  45758
+  1989054,
+  2005113,
+  45836
  ],
  "ts-src/query/explain.ts and others": [
-  2001033,
-  2007998,
-  46199
+  2005153,
+  2012118,
+  46277
  ],
  "ts-src/read/distro.ts": [
-  2008025,
-  2026352,
-  46364
+  2012145,
+  2030472,
+  46442
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2026399,
-  2046817,
-  46782
+  2030519,
+  2050937,
+  46860
  ],
  "ts-src/read/lockfile.ts": [
-  2046846,
-  2047352,
-  47204
+  2050966,
+  2051472,
+  47282
  ],
  "ts-src/read/lockfile.ts and others": [
-  2047392,
-  2051904,
-  47218
+  2051512,
+  2056024,
+  47296
  ],
  "ts-src/read/source-entry.ts and others": [
-  2051948,
-  2055479,
-  47340
+  2056068,
+  2059599,
+  47418
  ],
  "ts-src/read/workspace.ts and others": [
-  2055520,
-  2056850,
-  47410
+  2059640,
+  2060970,
+  47488
  ],
  "ts-src/read/yaml.ts and others": [
-  2056886,
-  2160871,
-  47441
+  2061006,
+  2164991,
+  47519
  ],
  "ts-src/render/compare.ts and others": [
-  2160912,
-  2162475,
-  50108
- ],
- "ts-src/render/lock.ts and others": [
-  2162513,
-  2164344,
-  50151
- ],
- "ts-src/render/summary.ts and others": [
-  2164385,
-  2169535,
+  2165032,
+  2166595,
   50186
  ],
+ "ts-src/render/lock.ts and others": [
+  2166633,
+  2168464,
+  50229
+ ],
+ "ts-src/render/summary.ts and others": [
+  2168505,
+  2173655,
+  50264
+ ],
  "ts-src/render/table.ts and others": [
-  2169574,
-  2170260,
-  50285
+  2173694,
+  2174380,
+  50363
  ],
  "ts-src/render/template.ts and others": [
-  2170302,
-  2185663,
-  50300
+  2174422,
+  2189783,
+  50378
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2185706,
-  2203232,
-  50766
+  2189826,
+  2207352,
+  50844
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2203280,
-  2205140,
-  51185
+  2207400,
+  2209260,
+  51263
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2205182,
-  2211582,
-  51229
+  2209302,
+  2215702,
+  51307
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2211629,
-  2225558,
-  51371
+  2215749,
+  2229678,
+  51449
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2225607,
-  2253709,
-  51709
+  2229727,
+  2257829,
+  51787
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2253750,
-  2265625,
-  52314
+  2257870,
+  2269745,
+  52392
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2265674,
-  2269319,
-  52558
+  2269794,
+  2273439,
+  52636
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2269361,
-  2271396,
-  52643
+  2273481,
+  2275516,
+  52721
  ],
  "ts-src/store/s3-blobs.ts": [
-  2271426,
-  2271888,
-  52694
+  2275546,
+  2276008,
+  52772
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2271929,
-  2286028,
-  52708
+  2276049,
+  2290148,
+  52786
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2286075,
-  2442632,
-  53029
+  2290195,
+  2446752,
+  53107
  ],
  "ts-src/store/s3-place.ts": [
-  2442662,
-  2442872,
-  57518
+  2446782,
+  2446992,
+  57596
  ],
  "ts-src/store/s3-place.ts and others": [
-  2442913,
-  2443713,
-  57526
+  2447033,
+  2447833,
+  57604
  ],
  "ts-src/text/cut.ts and others": [
-  2443748,
-  2444155,
-  57546
+  2447868,
+  2448275,
+  57624
  ],
  "undefined and others": [
-  2444181,
-  2445685,
-  57557
+  2448301,
+  2449805,
+  57635
  ]
 };
 const loaded = new Map();
@@ -13315,13 +13315,20 @@ function settingsFacts(distro, digestOf) {
       );
       known.set(scope, found = { common: scopeFacts(distro, scope), systemFiles });
     }
-    const { patches = [], cmake_args = [], environment = {}, external_libraries = [] } = settingsOf(packageName);
+    const {
+      patches = [],
+      cmake_args = [],
+      environment = {},
+      external_libraries = [],
+      fetch = []
+    } = settingsOf(packageName);
     return {
       ...found.common,
       patches: patches.map(digestOf).join(" "),
       cmake_args: text(cmake_args),
       environment: text(environment),
       external_libraries: text(external_libraries),
+      fetch: text(fetch.map(({ to, sha256: sha2562 }) => [to, sha2562])),
       system_files: found.systemFiles.get(packageName) ?? ""
     };
   };
@@ -19359,7 +19366,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "98d81239b1483e25b9295551bfc597387c8b976f1c16fd3086dd604f795c0591");
+  const digest = siteDigest(organization, packages, "fdb0d40120901660e7a03c1ec621222197888b989c9a8c53c0bd21b149a1d155");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -20300,7 +20307,7 @@ load("ts-src/publish/channel.ts and others");
 load("ts-src/cli/clean-up.ts and others");
 load("ts-src/publish/retention.ts and others");
 load("ts-src/publish/package-index.ts and others");
-const { gitDirOf, hasSource, isDone, keepSource, keptSources, mirrorSystems, openSession, ownArchitecture, schedulerOf, shareResolved } = load("ts-src/engine/build/abi.ts and others");
+const { gitDirOf, hasSource, isDone, keepFetched, keepSource, keptSources, mirrorSystems, openSession, ownArchitecture, schedulerOf, shareResolved } = load("ts-src/engine/build/abi.ts and others");
 const { keepBase } = load("ts-src/sandbox/apt-call.ts and others");
 const { untilStopped } = load("ts-src/io/signals.ts and others");
 const { missingTools } = load("ts-src/sandbox/doctor.ts and others");
@@ -20532,8 +20539,10 @@ async function makeShard(session, architecture, first, retest, signal) {
   const failed = Object.values(part.results).flat().filter((t) => !isDone(t.state)).length;
   return { part, outlook: { ...outlook, open: left.length - outlook.todo, failed } };
 }
-async function keepSources({ store, input }, packages) {
+async function keepSources({ store, input, taskKeys }, packages) {
   const work = newScratch(input.state);
+  for (const name of new Set(packages.map((p) => p.name)))
+    await keepFetched(store, taskKeys.settingsOf(name).fetch ?? [], work);
   const there = packages.length > 100 ? await keptSources(store) : void 0;
   const byTree = new Map(
     packages.flatMap(
@@ -20809,6 +20818,7 @@ var noSettings = {
   cmake_args: [],
   environment: {},
   patches: [],
+  fetch: [],
   build_depends: [],
   depends: [],
   external_libraries: [],
@@ -31577,7 +31587,7 @@ const { shellQuote } = load("ts-src/render/template.ts and others");
 const { archiveNames } = load("ts-src/sandbox/archive-names.ts and others");
 const { aptEnvironment, ensureBase, hostProxy } = load("ts-src/sandbox/base-archive.ts and others");
 const { newScratch } = load("ts-src/sandbox/scratch.ts and others");
-const { Numbers, checkout, compareDebianVersions, conditionContext, documentationSettings, fetchCommit, inverse, isBuildType, isWithin, matcher, needsOf, repositoryFolder, restOf, rulesOf, settingsFinder, withEpoch } = load("ts-src/graph/bit-set.ts and others");
+const { Numbers, checkout, compareDebianVersions, conditionContext, documentationSettings, download, fetchCommit, inverse, isBuildType, isWithin, matcher, needsOf, repositoryFolder, restOf, rulesOf, settingsFinder, withEpoch } = load("ts-src/graph/bit-set.ts and others");
 const { LeftBehindError, checkLeft, listLeft, readEnd, readHeld, readLeft, readStart, shownName, walkLeft } = load("ts-src/io/response.ts and others");
 const { holdMutex, openStore, withMutex } = load("ts-src/io/mutex.ts and others");
 const { printable } = load("ts-src/cli/command.ts and others");
@@ -31595,45 +31605,47 @@ const { firstLine } = load("ts-src/text/cut.ts and others");
 const { join: join2 } = require("node:path");
 const { join } = require("node:path");
 const { join: join3 } = require("node:path");
-const { join: join19 } = require("node:path");
+const { join: join20 } = require("node:path");
 const { readFileSync, renameSync, rmSync, writeFileSync } = require("node:fs");
 const { dirname, join: join4 } = require("node:path");
 const { writeFileSync: writeFileSync3 } = require("node:fs");
-const { dirname: dirname3, join: join8 } = require("node:path");
+const { dirname: dirname4, join: join9 } = require("node:path");
 const { createContext, Script } = require("node:vm");
 const { writeFileSync: writeFileSync2 } = require("node:fs");
 const { join: join5 } = require("node:path");
-const { existsSync } = require("node:fs");
-const { basename: basename2, dirname: dirname2, join: join7 } = require("node:path");
+const { chmodSync, copyFileSync, existsSync, rmSync: rmSync3 } = require("node:fs");
+const { dirname: dirname2, join: join7 } = require("node:path");
 const { rmSync: rmSync2 } = require("node:fs");
 const { basename, join: join6 } = require("node:path");
-const { chmodSync: chmodSync2, writeFileSync: writeFileSync5 } = require("node:fs");
-const { dirname: dirname4, join: join12 } = require("node:path");
+const { existsSync: existsSync2 } = require("node:fs");
+const { basename: basename2, dirname: dirname3, join: join8 } = require("node:path");
+const { chmodSync: chmodSync3, writeFileSync: writeFileSync5 } = require("node:fs");
+const { dirname: dirname5, join: join13 } = require("node:path");
 const { gunzipSync, gzipSync } = require("node:zlib");
-const { chmodSync, readFileSync: readFileSync2, realpathSync, statSync, writeFileSync: writeFileSync4 } = require("node:fs");
-const { join: join10 } = require("node:path");
+const { chmodSync: chmodSync2, readFileSync: readFileSync2, realpathSync, statSync, writeFileSync: writeFileSync4 } = require("node:fs");
+const { join: join11 } = require("node:path");
 const { readdirSync } = require("node:fs");
-const { join: join9 } = require("node:path");
+const { join: join10 } = require("node:path");
 const { deflateSync } = require("node:zlib");
 const { inflateSync } = require("node:zlib");
-const { join: join11 } = require("node:path");
-const { lstatSync: lstatSync2, readFileSync: readFileSync4, readlinkSync, rmSync: rmSync4, utimesSync } = require("node:fs");
+const { join: join12 } = require("node:path");
+const { lstatSync: lstatSync2, readFileSync: readFileSync4, readlinkSync, rmSync: rmSync5, utimesSync } = require("node:fs");
+const { dirname: dirname7, join: join15 } = require("node:path");
+const { linkSync, lstatSync, readFileSync: readFileSync3, renameSync: renameSync2, rmSync: rmSync4 } = require("node:fs");
 const { dirname: dirname6, join: join14 } = require("node:path");
-const { linkSync, lstatSync, readFileSync: readFileSync3, renameSync: renameSync2, rmSync: rmSync3 } = require("node:fs");
-const { dirname: dirname5, join: join13 } = require("node:path");
 const { appendFileSync, lstatSync: lstatSync4, mkdirSync } = require("node:fs");
-const { join: join17 } = require("node:path");
-const { join: join15 } = require("node:path");
-const { lstatSync: lstatSync3, readdirSync: readdirSync2, readlinkSync: readlinkSync2 } = require("node:fs");
-const { join: join16 } = require("node:path");
-const { lstatSync: lstatSync5, readFileSync: readFileSync5, readdirSync: readdirSync3 } = require("node:fs");
 const { join: join18 } = require("node:path");
+const { join: join16 } = require("node:path");
+const { lstatSync: lstatSync3, readdirSync: readdirSync2, readlinkSync: readlinkSync2 } = require("node:fs");
+const { join: join17 } = require("node:path");
+const { lstatSync: lstatSync5, readFileSync: readFileSync5, readdirSync: readdirSync3 } = require("node:fs");
+const { join: join19 } = require("node:path");
 const { basename: basename3 } = require("node:path");
 const { readFileSync: readFileSync6 } = require("node:fs");
-const { join: join21 } = require("node:path");
-const { rmSync: rmSync5 } = require("node:fs");
-const { join: join23 } = require("node:path");
 const { join: join22 } = require("node:path");
+const { rmSync: rmSync6 } = require("node:fs");
+const { join: join24 } = require("node:path");
+const { join: join23 } = require("node:path");
 // ts-src/model/result.ts
 var isDone = (state) => state === "cached" || state === "built" || state === "passed";
 
@@ -32272,7 +32284,7 @@ var rules = [
       const url = /(?:https?|git|ssh):\/\/[^\s'"),\]]+/.exec(around)?.[0].replace(/[/.:]+$/, "") ?? /for (?:clone|checkout) of ([^\s']+?)(?:-populate)?\s/.exec(around)?.[1];
       return {
         cause: `it tried to fetch ${url ? short(url) : "something"} while building, and builds have no network`,
-        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends and cmake_args"
+        hint: "let the platform provide it (package_settings, `system: [its Debian packages]`), or give the build what it looks for with build_depends, cmake_args and fetch (docs/ros2.md)"
       };
     }
   },
@@ -32428,7 +32440,7 @@ var otherConditions = [
   ""
 ].join("; ");
 
-// ts-src/engine/build/source.ts
+// ts-src/engine/build/fetched.ts
 
 // ts-src/store/sources.ts
 
@@ -32456,6 +32468,13 @@ async function keepSource(store, tree, folder, work) {
   await store.writeJson(nameOf(tree), await store.put(archive));
   rmSync2(archive, { force: true });
 }
+async function keptFile(store, digest) {
+  const stored = await store.readJson(nameOf(digest));
+  return isStoredFile(stored) && stored.sha256 === digest ? store.path(stored) : void 0;
+}
+async function keepFile(store, digest, file) {
+  await store.writeJson(nameOf(digest), await store.put(file));
+}
 var withoutDevices = () => process.getuid?.() === 0 ? ["setpriv", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+fowner"] : [];
 async function restoreSource(store, tree, folder) {
   const stored = await store.readJson(nameOf(tree));
@@ -32470,7 +32489,48 @@ async function restoreSource(store, tree, folder) {
   return false;
 }
 
+// ts-src/engine/build/fetched.ts
+var folderName = "fetched";
+var fetchedEnvironment = (files = []) => files.length ? { SLIPWAY_FETCHED: `/slipway/${folderName}` } : {};
+async function pathInStore(store, { url, sha256: sha2562 }, work) {
+  const there = await keptFile(store, sha2562);
+  if (there !== void 0) return { path: there };
+  const file = join7(makeFolder(work), sha2562);
+  try {
+    const got = await download(url, file);
+    if (!got.ok) return { reason: first(got.diagnostics).message };
+    const digest = await sha256File(file);
+    if (digest !== sha2562)
+      return {
+        reason: `${url} has the SHA-256 ${digest}, not ${sha2562} (package_settings): find out whether the file changed before you change the checksum`
+      };
+    await keepFile(store, sha2562, file);
+  } finally {
+    rmSync3(file, { force: true });
+  }
+  const kept = await keptFile(store, sha2562);
+  return kept === void 0 ? { reason: `the store lost what ${url} has` } : { path: kept };
+}
+async function keepFetched(store, files, work) {
+  for (const file of files) await pathInStore(store, file, work);
+}
+async function bringFetched(store, files = [], recipe, work) {
+  const folder = join7(recipe, folderName);
+  for (const file of files) {
+    const target = join7(folder, file.to);
+    if (existsSync(target)) return `package_settings has two files for ${file.to} (fetch)`;
+    const found = await pathInStore(store, file, work);
+    if ("reason" in found) return found.reason;
+    makeFolder(dirname2(target));
+    copyFileSync(found.path, target);
+    chmodSync(target, 292);
+    for (let above = dirname2(target); above !== dirname2(recipe); above = dirname2(above)) chmodSync(above, 493);
+  }
+  return void 0;
+}
+
 // ts-src/engine/build/source.ts
+
 async function bringSource(state, store, p, target) {
   if (p.source.tree !== void 0 && await restoreSource(store, p.source.tree, target)) return void 0;
   const gitDir = await gitDirOf(state, p);
@@ -32479,26 +32539,26 @@ async function bringSource(state, store, p, target) {
   return out.ok ? void 0 : first(out.diagnostics).message;
 }
 async function applyPatches(distroRoot, patches, source2) {
-  const folder = dirname2(source2);
+  const folder = dirname3(source2);
   const env = {
     PATH: process.env.PATH,
     LC_ALL: "C.UTF-8",
     HOME: "/nonexistent",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CEILING_DIRECTORIES: dirname2(folder)
+    GIT_CEILING_DIRECTORIES: dirname3(folder)
   };
   const options = ["-p1", "--whitespace=nowarn", `--directory=${basename2(source2)}`];
   for (const patch of patches) {
-    const applied = await run("git", ["apply", ...options, "--", join7(distroRoot, patch)], { cwd: folder, env });
+    const applied = await run("git", ["apply", ...options, "--", join8(distroRoot, patch)], { cwd: folder, env });
     if (applied.code !== 0) return `the patch ${patch} does not apply: ${applied.stderr.trim().split("\n")[0]}`;
   }
   return void 0;
 }
 async function gitDirOf(state, p) {
   const own = repositoryFolder(state, p.source.url);
-  for (const dir of [own, join7(state, "git", "archives.git"), join7(state, "git", "folders.git")]) {
-    if (existsSync(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
+  for (const dir of [own, join8(state, "git", "archives.git"), join8(state, "git", "folders.git")]) {
+    if (existsSync2(dir) && (await run("git", ["--git-dir", dir, "cat-file", "-e", `${p.source.tree}^{tree}`])).code === 0)
       return dir;
   }
   const fetched = p.source.commit && /^[0-9a-f]{40}$/.test(p.source.commit) ? await fetchCommit(p.source.url, p.source.commit, state) : void 0;
@@ -32510,7 +32570,7 @@ var taken = /* @__PURE__ *%%/ new Set(["stage", "obj", "home", "results"]);
 var sourceFolder = (name) => taken.has(name) ? `${name}-source` : name;
 async function prepareEnvironment(options, packages, request, roots) {
   const { graph, package: p, resolved, work, log } = request;
-  makeFolder(dirname3(log));
+  makeFolder(dirname4(log));
   writeFileSync3(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}
 `);
   const system = await resolved.set.packages();
@@ -32520,7 +32580,7 @@ async function prepareEnvironment(options, packages, request, roots) {
     const { message, file } = first(layers.diagnostics);
     return failed(`${message} (${file})`);
   }
-  const own = join8(work, "own");
+  const own = join9(work, "own");
   const status = await graph.layers.status(layers.value);
   if (status === void 0) throw new Error(`no layer of ${graph.id} has the list of its packages`);
   const problem = await packages.compose(
@@ -32531,11 +32591,13 @@ async function prepareEnvironment(options, packages, request, roots) {
   if (problem && "clash" in problem)
     return failed(`two of its dependencies can't be installed together: ${problem.clash}`);
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf(graph, d).debs).sha256)));
-  const build = join8(work, "build");
-  const source2 = join8(build, sourceFolder(p.name));
-  const fault = await bringSource(options.state, options.store, p, source2) ?? await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source2);
+  const build = join9(work, "build");
+  const source2 = join9(build, sourceFolder(p.name));
+  const recipe = join9(work, "recipe");
+  const { patches = [], fetch } = options.taskKeys.settingsOf(p.name);
+  const fault = await bringSource(options.state, options.store, p, source2) ?? await applyPatches(options.distroRoot, patches, source2) ?? await bringFetched(options.store, fetch, recipe, join9(work, "downloads"));
   if (request.repeat) writeVariation(build);
-  return fault === void 0 ? made({ source: source2, build, recipe: join8(work, "recipe"), system, layers: layers.value, own }) : failed(fault);
+  return fault === void 0 ? made({ source: source2, build, recipe, system, layers: layers.value, own }) : failed(fault);
 }
 var withoutZstd = ["focal", "bionic"];
 function enterEnvironment(options, request, environment, { script: script2, steps, folder, binds, env, network: network2, signal }) {
@@ -32546,7 +32608,7 @@ function enterEnvironment(options, request, environment, { script: script2, step
     root: { layers: [environment.own, ...environment.layers] },
     network: network2,
     user: "builder",
-    work: join8(request.work, `root-${steps.join("-")}`),
+    work: join9(request.work, `root-${steps.join("-")}`),
     log: request.log,
     signal,
     limits: taskLimits(options.state, options.limits, options.taskKeys.settingsOf(request.package.name).limits),
@@ -33483,7 +33545,7 @@ function copyrightNotices(root) {
     if (found.size >= mostNotices) break;
     let text;
     try {
-      text = readStart(join9(root, path), beginning);
+      text = readStart(join10(root, path), beginning);
     } catch {
       continue;
     }
@@ -33512,7 +33574,7 @@ function filesToRead(root) {
     const folder = folders[at2] ?? "";
     let entries;
     try {
-      entries = readdirSync(join9(root, folder), { withFileTypes: true });
+      entries = readdirSync(join10(root, folder), { withFileTypes: true });
     } catch {
       continue;
     }
@@ -33742,13 +33804,13 @@ function systemFilesIn(source2, files) {
 }
 function writeReadable(folder, files) {
   makeFolder(folder);
-  chmodSync(folder, 493);
+  chmodSync2(folder, 493);
   for (const [name, data] of Object.entries(files)) {
-    writeFileSync4(join10(folder, name), data);
-    chmodSync(join10(folder, name), 420);
+    writeFileSync4(join11(folder, name), data);
+    chmodSync2(join11(folder, name), 420);
   }
 }
-var writeTestFiles = (recipe) => writeReadable(join10(recipe, "schemas"), manifestSchemas);
+var writeTestFiles = (recipe) => writeReadable(join11(recipe, "schemas"), manifestSchemas);
 function versionOf(options, { graph, package: p, repeat }) {
   if (repeat) return repeat.version;
   const held = options.channelVersion(graph.scope, graph.target, p.debian);
@@ -33769,7 +33831,7 @@ var largestText2 = 8 << 20;
 function firstText(source2, names) {
   for (const name of names) {
     try {
-      const path = realpathSync(join10(source2, name));
+      const path = realpathSync(join11(source2, name));
       if (!path.startsWith(`${realpathSync(source2)}/`)) continue;
       const stat = statSync(path);
       if (stat.isFile() && stat.size <= largestText2) return readFileSync2(path);
@@ -34216,7 +34278,7 @@ function frameOf(organization, { request, parts }) {
 var ofTools = /^(api\/([^/]+\.(css|js|svg|png|md5|map)|(annotated|classes|hierarchy|inherits|files|pages|namespaces|topics|modules|examples)\.html|(functions|globals|namespacemembers)(_[^/]*)?\.html|graph_legend\.html)|doc\/_static\/(basic\.css|pygments\.css|alabaster\.css|[A-Za-z_.-]*(jquery|underscore|doctools|sphinx_highlight|language_data|documentation_options|_sphinx_javascript_frameworks_compat|searchtools)[A-Za-z0-9_.-]*\.js)|doc\/(objects\.inv|\.buildinfo|\.nojekyll|searchindex\.js))$/;
 async function pagesOf(organization, job, results) {
   const { request, environment } = job;
-  const folder = join11(environment.build, "docs", "pages");
+  const folder = join12(environment.build, "docs", "pages");
   const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
   const time = new Patience();
   const shape = (of, make) => {
@@ -34513,11 +34575,11 @@ function writeInputs(options, job) {
 }
 function write(folder, files) {
   for (const [name, data] of Object.entries(files)) {
-    const path = join12(folder, name);
-    makeFolder(dirname4(path));
-    chmodSync2(dirname4(path), 493);
+    const path = join13(folder, name);
+    makeFolder(dirname5(path));
+    chmodSync3(dirname5(path), 493);
     writeFileSync5(path, data);
-    chmodSync2(path, 420);
+    chmodSync3(path, 420);
   }
 }
 async function recordOf2(options, job, results, begun) {
@@ -34529,7 +34591,7 @@ async function recordOf2(options, job, results, begun) {
   const pages = await pagesOf(options.distro.organization, job, results);
   const facts = await factsOf(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
-  const packed = join12(request.work, `${name}.pages`);
+  const packed = join13(request.work, `${name}.pages`);
   writeFileSync5(packed, packPages(pages));
   await checkLeft(build, "docs/results.json", 64 << 20);
   return {
@@ -34613,7 +34675,9 @@ function ownInputs(parts) {
       parts.environment,
       variant?.build_depends ?? [],
       parts.distro.maintainer ?? "",
-      ...settings.external_libraries?.length ? [settings.external_libraries] : []
+      ...settings.external_libraries?.length ? [settings.external_libraries] : [],
+      // By content: the same file may come from another address.
+      ...settings.fetch?.length ? [{ fetch: settings.fetch.map(({ to, sha256: sha2562 }) => [to, sha2562]) }] : []
     ]),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),
@@ -34636,19 +34700,19 @@ function keyText(inputs) {
 
 function keepDependencyTimes(root, changed, views) {
   for (const { name, former, paths } of changed) {
-    const view = join13(views, name);
+    const view = join14(views, name);
     const fresh = `${view}.new`;
-    rmSync3(fresh, { recursive: true, force: true });
+    rmSync4(fresh, { recursive: true, force: true });
     for (const path of paths) {
-      const now = fileAt(join13(root, path));
+      const now = fileAt(join14(root, path));
       if (!now) continue;
-      const before = fileAt(join13(former, path));
-      if (before && sameText(join13(root, path), now, join13(former, path), before))
-        putLink(join13(former, path), join13(root, path));
-      makeFolder(dirname5(join13(fresh, path)));
-      putLink(join13(root, path), join13(fresh, path));
+      const before = fileAt(join14(former, path));
+      if (before && sameText(join14(root, path), now, join14(former, path), before))
+        putLink(join14(former, path), join14(root, path));
+      makeFolder(dirname6(join14(fresh, path)));
+      putLink(join14(root, path), join14(fresh, path));
     }
-    rmSync3(view, { recursive: true, force: true });
+    rmSync4(view, { recursive: true, force: true });
     makeFolder(fresh);
     renameSync2(fresh, view);
   }
@@ -34678,9 +34742,9 @@ async function openObjects({ driver, state, store }, request, { source: source2,
   const { graph, package: p } = request;
   const seen = isBuildType(p.buildType) && rulesOf(p.buildType).keepsObjects ? readSource(source2) : void 0;
   if (!seen) return void 0;
-  const place2 = join14(state, "objects", sha256(`${graph.id}/${p.name}`).slice(0, 24));
-  const folder = join14(place2, "obj");
-  const file = join14(place2, "record.json");
+  const place2 = join15(state, "objects", sha256(`${graph.id}/${p.name}`).slice(0, 24));
+  const folder = join15(place2, "obj");
+  const file = join15(place2, "record.json");
   const release = await holdMutex(`${place2}.lock`);
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now = {
@@ -34691,15 +34755,15 @@ async function openObjects({ driver, state, store }, request, { source: source2,
   };
   const before = readJson(file);
   const reused = before?.schema === 1 && await fits(before, now, request, store);
-  const views = join14(place2, "dependencies");
+  const views = join15(place2, "dependencies");
   if (reused) {
     keepTimes(source2, before, now);
     keepDependencyTimes(own, await seenBefore(before, now, { state, store, views }), views);
   } else {
     await driver.remove(folder);
-    rmSync4(views, { recursive: true, force: true });
+    rmSync5(views, { recursive: true, force: true });
   }
-  privateFolder(dirname6(folder));
+  privateFolder(dirname7(folder));
   makeFolder(folder);
   writeWhole(file, JSON.stringify(now));
   return {
@@ -34715,10 +34779,10 @@ function readSource(source2) {
   const files = {};
   const frame = [];
   for (const path of entriesBelow(source2).sort()) {
-    const found = lstatSync2(join14(source2, path));
-    if (found.isSymbolicLink()) frame.push(`${path} -> ${readlinkSync(join14(source2, path))}`);
+    const found = lstatSync2(join15(source2, path));
+    if (found.isSymbolicLink()) frame.push(`${path} -> ${readlinkSync(join15(source2, path))}`);
     if (!found.isFile()) continue;
-    const bytes = readFileSync4(join14(source2, path));
+    const bytes = readFileSync4(join15(source2, path));
     if (compiled.test(path) && timed.test(bytes.toString("latin1"))) return void 0;
     const digest = sha256(bytes);
     files[path] = [digest, found.mtimeMs];
@@ -34755,10 +34819,10 @@ async function seenBefore(before, now, { state, store, views }) {
   const seen = [];
   for (const [name, made2] of Object.entries(now.dependencies)) {
     const old = ownIn(before.dependencies, name);
-    const view = join14(views, name);
+    const view = join15(views, name);
     const kept = exists(view);
     if (!old || !kept && old.deb === made2.deb) continue;
-    const former = kept ? view : join14(state, "unpacked", old.deb);
+    const former = kept ? view : join15(state, "unpacked", old.deb);
     seen.push({ name, former, paths: (await pathsOf(store, made2))?.split("\n") ?? [] });
   }
   return seen;
@@ -34772,7 +34836,7 @@ function keepTimes(source2, before, now) {
   for (const [path, entry2] of Object.entries(now.files)) {
     const old = ownIn(before.files, path);
     if (old?.[0] !== entry2[0]) continue;
-    utimesSync(join14(source2, path), old[1] / 1e3, old[1] / 1e3);
+    utimesSync(join15(source2, path), old[1] / 1e3, old[1] / 1e3);
     entry2[1] = old[1];
   }
 }
@@ -34847,7 +34911,7 @@ function pythonNeeds(stage, members, prefix) {
     if (minor2 !== void 0) minors.add(minor2);
     if (found) any = true;
     else if (m.mode & 73 || shellScript.test(m.path)) {
-      const runs = runsPython(join15(stage, m.path), shellScript.test(m.path));
+      const runs = runsPython(join16(stage, m.path), shellScript.test(m.path));
       if (runs === "python") unversioned = true;
       else if (runs) any = true;
     }
@@ -34878,19 +34942,19 @@ function stagedMembers(root) {
   try {
     if (!lstatSync3(root).isDirectory()) return "what it installed is no folder";
     for (let folder = stack.pop(); folder !== void 0; folder = stack.pop()) {
-      for (const name of readdirSync2(join16(root, folder))) {
+      for (const name of readdirSync2(join17(root, folder))) {
         const path = `${folder}/${name}`;
         if (name.includes("\uFFFD")) return `it installed ${shownName(path)}, whose name is no UTF-8`;
         if (Buffer.byteLength(path) > longestPath)
           return `it installed a path of more than ${longestPath} bytes: ${shownName(path)}`;
-        const stat = lstatSync3(join16(root, path));
+        const stat = lstatSync3(join17(root, path));
         const type = typeOf(stat);
         if (type === "directory") stack.push(path);
         members.push({
           path,
           type,
           mode: stat.mode & 4095,
-          target: type === "link" ? readlinkSync2(join16(root, path)) : ""
+          target: type === "link" ? readlinkSync2(join17(root, path)) : ""
         });
         kilobytes += type === "file" ? Math.ceil(stat.size / 1024) : 1;
         if (members.length > most) return `it installed more than ${most} files`;
@@ -34966,10 +35030,10 @@ function refusal(faults) {
 ${remedy}`}`;
 }
 var largestText5 = 64 << 20;
-var stageOf = (environment) => join17(environment.build, "stage");
+var stageOf = (environment) => join18(environment.build, "stage");
 async function finishPackages(options, request, environment, folder) {
   const { graph, number, package: p } = request;
-  const out = join17(folder, "out");
+  const out = join18(folder, "out");
   const text = async (name) => (await readLeft(folder, `out/${name}`, largestText5))?.toString("utf8") ?? "";
   const lines = async (name) => (await text(name)).split("\n").filter(Boolean);
   const stage = stageOf(environment);
@@ -35007,11 +35071,11 @@ async function finishPackages(options, request, environment, folder) {
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph.scope.prefix)) ? [...planned.replaces, environmentOf(options, request)] : planned.replaces,
     provides: abi.name ? [abi.name] : []
   };
-  const target = join17(request.work, "packages");
+  const target = join18(request.work, "packages");
   mkdirSync(target);
   const seconds = stampSeconds(stampOfBuild(options, request));
   const finish = async (from, c, allowed, more) => {
-    const path = join17(target, debFile(c.package, c.version, architecture));
+    const path = join18(target, debFile(c.package, c.version, architecture));
     const members = [
       { path: "control", data: renderControl(c) },
       { path: "md5sums", data: await text(`${from}.md5sums`) }
@@ -35020,7 +35084,7 @@ async function finishPackages(options, request, environment, folder) {
     const kept = from === "package.deb" ? conffilesOf(p.systemFiles ?? []) : [];
     if (kept.length) members.push({ path: "conffiles", data: kept.map((f) => `${f}
 `).join("") });
-    await assemble(join17(out, from), members, path, seconds);
+    await assemble(join18(out, from), members, path, seconds);
     return { path, policy: { ...policyOf(c, allowed), conffiles: kept } };
   };
   const main = await finish("package.deb", control2, allowedPathsOf(graph, p), await text("shlibs") ? ["shlibs"] : []);
@@ -35045,7 +35109,7 @@ var debugPaths = (ids) => [...new Set(ids)].sort().map((id) => `/usr/lib/debug/.
 var debugControl = (main, ids, out) => ({
   ...main,
   package: `${main.package}-dbgsym`,
-  installedSize: Math.ceil(lstatSync4(join17(out, "debug.deb")).size / 1024),
+  installedSize: Math.ceil(lstatSync4(join18(out, "debug.deb")).size / 1024),
   section: "debug",
   depends: [`${main.package} (= ${main.version})`],
   provides: [],
@@ -35237,7 +35301,7 @@ var mostWords = 4 << 20;
 function hasTests(source2, p) {
   const { file, words } = rulesOf(p.buildType).tests;
   const visit = (folder, depth) => readdirSync3(folder, { withFileTypes: true }).some((e) => {
-    const path = join18(folder, e.name);
+    const path = join19(folder, e.name);
     if (e.isDirectory()) return depth < 8 && e.name !== ".git" && visit(path, depth + 1);
     return file.test(e.name) && e.isFile() && (!words || lstatSync5(path).size < mostWords && words.test(readFileSync5(path, "utf8")));
   });
@@ -35305,7 +35369,7 @@ var PackageBuilder = class {
       root: { layers: [own, ...layers] },
       network: asked.tests ? "loopback" : false,
       user: "builder",
-      work: join19(request.work, "root-shell"),
+      work: join20(request.work, "root-shell"),
       terminal: true,
       signal: options.signal,
       binds: [
@@ -35363,8 +35427,8 @@ var PackageBuilder = class {
         return failed(reasonOf2(options, built, limit, { log, what: "its build", failed: failedPackage(request) }));
       const fault = checkStaged(request, environment);
       if (fault !== void 0) return failed(fault);
-      const folder = join19(work, "pack");
-      makeFolder(join19(folder, "tree"));
+      const folder = join20(work, "pack");
+      makeFolder(join20(folder, "tree"));
       const packed = await enter({
         script: "pack.sh",
         steps: ["pack"],
@@ -35530,7 +35594,7 @@ var wordOf = (set, word) => set[word] ?? 0;
 function reach(set, length) {
   while (set.length < length) set.push(0);
 }
-function join20(set, other) {
+function join21(set, other) {
   reach(set, other.length);
   for (let w = 0; w < other.length; w++) set[w] = wordOf(set, w) | wordOf(other, w);
 }
@@ -35560,7 +35624,8 @@ var TaskKeys = class {
         ownEntry(this.distro.distributions, graph.scope.distribution).conditions
       ),
       ...this.distro.variants[graph.target.variant]?.environment,
-      ...this.settingsOf(p.name).environment
+      ...this.settingsOf(p.name).environment,
+      ...fetchedEnvironment(this.settingsOf(p.name).fetch)
     };
   }
   /**
@@ -35586,7 +35651,7 @@ var TaskKeys = class {
     const built = needsOf(graph.closures.build, n);
     const more = { build: [], test: graph.closures.test[n], docs: graph.closures.docs[n] }[kind] ?? [];
     const direct = kind === "build" ? built : [.../* @__PURE__ *%%/ new Set([n, ...built, ...more])];
-    for (const d of direct) join20(names, this.namesOf(graph, d));
+    for (const d of direct) join21(names, this.namesOf(graph, d));
     const set = await graph.system.resolve(vocabulary.sorted(names));
     if (typeof set === "string") return `apt can't install what it needs: ${set}`;
     if (kind === "build") graph.sets[n] = set;
@@ -35649,7 +35714,7 @@ var TaskKeys = class {
         templates: this.templatesDigest(p.buildType),
         base: graph.base.digest,
         manifest: this.manifestDigest(graph, p.name),
-        patches: (settings.patches ?? []).map((f) => sha256(readFileSync6(join21(this.distroRoot, f)))).join(" ")
+        patches: (settings.patches ?? []).map((f) => sha256(readFileSync6(join22(this.distroRoot, f)))).join(" ")
       });
       own[n] = there = { parts, text: keyText(parts) };
     }
@@ -35699,7 +35764,7 @@ var TaskKeys = class {
       const d = graph.closures.index.get(name);
       if (d === void 0) continue;
       const below = brought[d];
-      if (below) join20(names, below);
+      if (below) join21(names, below);
       else for (const c of [d, ...graph.closures.run(d)]) addOwn(c);
     }
     brought[n] = names;
@@ -35978,7 +36043,7 @@ var StoreRepair = class {
     options.note(`the store lost ${p.name}, or it was damaged: it is built again`);
     const resolved = await options.taskKeys.resolveKey(graph, d);
     if (typeof resolved === "string") return resolved;
-    const log = join22(options.output, "logs", graph.id, `${p.name}.log`);
+    const log = join23(options.output, "logs", graph.id, `${p.name}.log`);
     const outcome = await this.build(graph, { graph, number: d, package: p, resolved, log });
     if (outcome.state === "failed") return `'${p.name}' was lost, and can't be built again: ${outcome.reason}`;
     options.restored(graph, d, outcome.value);
@@ -36029,20 +36094,20 @@ var TaskRunner = class {
   async run(graph, task, resolved, started) {
     const { options } = this;
     const p = packageOf(graph, task);
-    const lock = join23(options.state, "locks", resolved.key);
+    const lock = join24(options.state, "locks", resolved.key);
     const outcome = await withMutex(
       lock,
       async () => {
         const another = await this.doneMeanwhile(graph, task, resolved.key);
         if (another) return another;
         const kind = kindOf(graph, task);
-        const log = join23("logs", graph.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
+        const log = join24("logs", graph.id, `${p.name}${kind === "build" ? "" : `.${kind}`}.log`);
         started(log);
-        return this.doNow(graph, task, resolved, join23(options.output, log));
+        return this.doNow(graph, task, resolved, join24(options.output, log));
       },
       () => this.reports.note(`${p.name}: another slipway does it; waiting`)
     );
-    rmSync5(lock, { force: true });
+    rmSync6(lock, { force: true });
     return outcome;
   }
   async doneMeanwhile(graph, task, key) {
@@ -36306,10 +36371,10 @@ var schedulerOf = (session, request) => new Scheduler(
   session.graphs,
   request.alone
 );
-return { made, failed, Patience, withinTime, writeRecipe, hasSource, keptSources, keepSource, bringSource, applyPatches, gitDirOf, isDone, tellingPart, escapeMarkup, renderJunit, packageCases, unpackPages, withoutOuterPictures, docPage, typeOfField, inventoryLines, refused, mirrorSystems, versionsOf, shareResolved, ownArchitecture, openSession, readDocRecord, StoreRepair, notesOnly, schedulerOf };
+return { made, failed, Patience, withinTime, writeRecipe, hasSource, keptSources, keepSource, keepFetched, bringFetched, bringSource, applyPatches, gitDirOf, isDone, tellingPart, escapeMarkup, renderJunit, packageCases, unpackPages, withoutOuterPictures, docPage, typeOfField, inventoryLines, refused, mirrorSystems, versionsOf, shareResolved, ownArchitecture, openSession, readDocRecord, StoreRepair, notesOnly, schedulerOf };
 //// ts-src/engine/build/source-package.ts and others
 "use strict";
-const { applyPatches, bringSource, failed, made, writeRecipe } = load("ts-src/engine/build/abi.ts and others");
+const { applyPatches, bringFetched, bringSource, failed, made, writeRecipe } = load("ts-src/engine/build/abi.ts and others");
 const { programFault, run } = load("ts-src/io/process.ts and others");
 const { stampOfVersion, stampSeconds } = load("ts-src/model/names.ts and others");
 const { makeFolder, md5, sha256File } = load("ts-src/io/faults.ts and others");
@@ -36358,7 +36423,7 @@ async function makeSourcePackage(options, request) {
   const plain = version.replace(/^\d+:/, "");
   const folder = `${p.debian}-${plain.replace(/-[^-]*$/, "")}`;
   const source = join(work, folder);
-  const patches = options.taskKeys.settingsOf(p.name).patches ?? [];
+  const { patches = [], fetch } = options.taskKeys.settingsOf(p.name);
   makeFolder(work);
   const fault = await bringSource(options.state, options.store, p, source) ?? await applyPatches(options.distroRoot, patches, source);
   if (fault !== void 0) return failed(fault);
@@ -36366,6 +36431,8 @@ async function makeSourcePackage(options, request) {
   const recipe = join(work, "recipe");
   const lacking = writeRecipe(options, { graph, package: p, repeat: { version, stamp } }, source, recipe);
   if (lacking !== void 0) return failed(lacking);
+  const absent = await bringFetched(options.store, fetch, recipe, join(work, "downloads"));
+  if (absent !== void 0) return failed(absent);
   const control = readFileSync(join(recipe, "control"), "utf8");
   writeDebian(options.distroRoot, patches, recipe);
   const debian = join(source, "debian");
@@ -39424,6 +39491,7 @@ function settingsFinder(distro) {
               ...s,
               cmake_args: [...all.cmake_args ?? [], ...s.cmake_args],
               patches: [...all.patches ?? [], ...s.patches],
+              fetch: [...all.fetch ?? [], ...s.fetch],
               environment: { ...all.environment, ...s.environment },
               build_depends: [...all.build_depends ?? [], ...s.build_depends],
               depends: [...all.depends ?? [], ...s.depends],
@@ -42278,10 +42346,20 @@ var systemFile = strictObject({
   enable: boolean().default(false).describe("For kind `systemd`: start the unit with the system")
 });
 var libraryPattern = string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.+*-]{0,199}$/, "the file name of a library such as libcuda.so.1, or libnv*.so.*");
+var fetchedFile = strictObject({
+  url: string().max(4096).regex(/^https?:\/\/[^\s/@?#]+\/[^\s#\0-\x1f\x7f]+$/, "an http or https URL of a file, without a login").describe("Where it is downloaded from, before the build"),
+  sha256: string().regex(/^[0-9a-f]{64}$/, "the SHA-256 of the file: 64 digits and letters a to f").describe("Its SHA-256"),
+  to: string().max(200).regex(
+    /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+-]+)*$/,
+    'a relative path of letters, digits, ".", "_", "+", "-" and "/"'
+  ).describe("Where a build finds it, below the folder in the variable SLIPWAY_FETCHED")
+});
+var haveOwnPlaces = (files) => files.every((f, i) => files.every((g, k) => i === k || !`${g.to}/`.startsWith(`${f.to}/`)));
 var packageSettings = strictObject({
   cmake_args: array(value).default([]).describe("Arguments passed to cmake when it configures the package"),
   environment: environment.default({}).describe("Environment variables of the build"),
   patches: array(relativePath).default([]).describe("Patch files in the distro repository, applied in this order with -p1 in the package's folder"),
+  fetch: array(fetchedFile).max(100).refine(haveOwnPlaces, "a list in which each `to` is another path, and none is inside another").default([]).describe("Files that are downloaded before the build, which has no network, and that it can read"),
   build_depends: array(debianName).default([]).describe("System packages needed to build, in addition to those in package.xml"),
   depends: array(debianName).default([]).describe("System packages needed at run time, in addition to those in package.xml"),
   system: array(debianName).optional().describe("System packages of the platform that provide this package. They replace it; it is not built"),
@@ -47791,7 +47869,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"98d81239b1483e25b9295551bfc597387c8b976f1c16fd3086dd604f795c0591"}`;
+var edition = `${"0.1.0"} ${"fdb0d40120901660e7a03c1ec621222197888b989c9a8c53c0bd21b149a1d155"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;

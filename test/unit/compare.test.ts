@@ -68,6 +68,7 @@ const settings: Record<string, [unknown, RegExp]> = {
   depends: [['zlib1g'], /one +1\.0\.0 +system packages/],
   system: [['libone-dev'], /removed.*\n +one/],
   skip: [true, /removed.*\n +one/],
+  fetch: [[{ url: 'https://h/a', sha256: 'a'.repeat(64), to: 'a' }], /one +1\.0\.0 +fetch/],
   external_libraries: [['libone.so.*'], /one +1\.0\.0 +external_libraries/],
   system_files: [[{ kind: 'udev', path: '60-one.rules' }], /one +1\.0\.0 +system_files/],
 };

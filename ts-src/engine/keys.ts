@@ -61,6 +61,8 @@ export function ownInputs(parts: OwnParts): KeyInputs {
       variant?.build_depends ?? [],
       parts.distro.maintainer ?? '',
       ...(settings.external_libraries?.length ? [settings.external_libraries] : []),
+      // By content: the same file may come from another address.
+      ...(settings.fetch?.length ? [{ fetch: settings.fetch.map(({ to, sha256 }) => [to, sha256]) }] : []),
     ]),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),

@@ -8,6 +8,7 @@ import type { Distro } from '../model/distro.ts';
 import { documentationTools } from '../model/docs.ts';
 import type { DistributionInput, PlannedPackage } from '../model/plan.ts';
 import { conditionContext } from '../plan/evaluate.ts';
+import { fetchedEnvironment } from './build/fetched.ts';
 import { keyText, ownInputs, rootInputs, type KeyInputs } from './keys.ts';
 import { join as joinSets, NameIndex, type PackageNameSet } from '../plan/package-name-set.ts';
 import { settingsFinder, type SettingsOf } from '../plan/settings.ts';
@@ -66,6 +67,7 @@ export class TaskKeys {
       ),
       ...this.distro.variants[graph.target.variant]?.environment,
       ...this.settingsOf(p.name).environment,
+      ...fetchedEnvironment(this.settingsOf(p.name).fetch),
     };
   }
 

@@ -102,6 +102,7 @@ const noSettings = {
   cmake_args: [],
   environment: {},
   patches: [],
+  fetch: [],
   build_depends: [],
   depends: [],
   external_libraries: [],

@@ -12,6 +12,7 @@ import { renderSchedule, type ScheduledTask } from '../render/schedule.ts';
 import { keepBase } from '../sandbox/stored-base.ts';
 import { hasSource, keepSource, keptSources } from '../store/sources.ts';
 import { newScratch } from '../sandbox/scratch.ts';
+import { keepFetched } from '../engine/build/fetched.ts';
 import { gitDirOf } from '../engine/build/source.ts';
 import { schedulerOf } from '../engine/session-scheduler.ts';
 import { kindOf, packageOf, tasksBefore } from '../engine/task-graph.ts';
@@ -84,8 +85,13 @@ export async function makeShard(
  * Stores the sources of packages that may be built, so that agents need neither network access to repositories nor
  * secrets.
  */
-export async function keepSources({ store, input }: Session, packages: readonly PlannedPackage[]): Promise<void> {
+export async function keepSources(
+  { store, input, taskKeys }: Session,
+  packages: readonly PlannedPackage[],
+): Promise<void> {
   const work = newScratch(input.state);
+  for (const name of new Set(packages.map((p) => p.name)))
+    await keepFetched(store, taskKeys.settingsOf(name).fetch ?? [], work);
   const there = packages.length > 100 ? await keptSources(store) : undefined;
   const byTree = new Map(
     packages.flatMap((p) =>

@@ -49,6 +49,31 @@ const libraryPattern = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+*-]{0,199}$/, 'the file name of a library such as libcuda.so.1, or libnv*.so.*');
 
+const fetchedFile = z.strictObject({
+  url: z
+    .string()
+    .max(4096)
+    .regex(/^https?:\/\/[^\s/@?#]+\/[^\s#\0-\x1f\x7f]+$/, 'an http or https URL of a file, without a login')
+    .describe('Where it is downloaded from, before the build'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'the SHA-256 of the file: 64 digits and letters a to f')
+    .describe('Its SHA-256'),
+  to: z
+    .string()
+    .max(200)
+    .regex(
+      /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._+-]+)*$/,
+      'a relative path of letters, digits, ".", "_", "+", "-" and "/"',
+    )
+    .describe('Where a build finds it, below the folder in the variable SLIPWAY_FETCHED'),
+});
+export type FetchedFile = z.output<typeof fetchedFile>;
+
+/** Whether no two files have one place, and none is in another. */
+const haveOwnPlaces = (files: readonly FetchedFile[]): boolean =>
+  files.every((f, i) => files.every((g, k) => i === k || !`${g.to}/`.startsWith(`${f.to}/`)));
+
 export const packageSettings = z.strictObject({
   cmake_args: z.array(value).default([]).describe('Arguments passed to cmake when it configures the package'),
   environment: environment.default({}).describe('Environment variables of the build'),
@@ -56,6 +81,12 @@ export const packageSettings = z.strictObject({
     .array(relativePath)
     .default([])
     .describe("Patch files in the distro repository, applied in this order with -p1 in the package's folder"),
+  fetch: z
+    .array(fetchedFile)
+    .max(100)
+    .refine(haveOwnPlaces, 'a list in which each `to` is another path, and none is inside another')
+    .default([])
+    .describe('Files that are downloaded before the build, which has no network, and that it can read'),
   build_depends: z
     .array(debianName)
     .default([])

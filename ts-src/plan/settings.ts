@@ -31,6 +31,7 @@ export function settingsFinder(distro: Distro): SettingsOf {
               ...s,
               cmake_args: [...(all.cmake_args ?? []), ...s.cmake_args],
               patches: [...(all.patches ?? []), ...s.patches],
+              fetch: [...(all.fetch ?? []), ...s.fetch],
               environment: { ...all.environment, ...s.environment },
               build_depends: [...(all.build_depends ?? []), ...s.build_depends],
               depends: [...(all.depends ?? []), ...s.depends],

@@ -44,13 +44,20 @@ export function settingsFacts(distro: Distro, digestOf: (file: string) => string
       );
       known.set(scope, (found = { common: scopeFacts(distro, scope), systemFiles }));
     }
-    const { patches = [], cmake_args = [], environment = {}, external_libraries = [] } = settingsOf(packageName);
+    const {
+      patches = [],
+      cmake_args = [],
+      environment = {},
+      external_libraries = [],
+      fetch = [],
+    } = settingsOf(packageName);
     return {
       ...found.common,
       patches: patches.map(digestOf).join(' '),
       cmake_args: text(cmake_args),
       environment: text(environment),
       external_libraries: text(external_libraries),
+      fetch: text(fetch.map(({ to, sha256 }) => [to, sha256])),
       system_files: found.systemFiles.get(packageName) ?? '',
     };
   };

@@ -78,7 +78,7 @@ const rules: CauseRule[] = [
         cause: `it tried to fetch ${url ? short(url) : 'something'} while building, and builds have no network`,
         hint:
           'let the platform provide it (package_settings, `system: [its Debian packages]`), ' +
-          'or give the build what it looks for with build_depends and cmake_args',
+          'or give the build what it looks for with build_depends, cmake_args and fetch (docs/ros2.md)',
       };
     },
   },

@@ -38,6 +38,17 @@ export async function keepSource(store: Store, tree: string, folder: string, wor
   rmSync(archive, { force: true });
 }
 
+/** A file that was kept by its digest; undefined if the store does not have it. */
+export async function keptFile(store: Store, digest: string): Promise<string | undefined> {
+  const stored = await store.readJson(nameOf(digest));
+  return isStoredFile(stored) && stored.sha256 === digest ? store.path(stored) : undefined;
+}
+
+/** Stores a file of a known digest, such as one that a build may have. */
+export async function keepFile(store: Store, digest: string, file: string): Promise<void> {
+  await store.writeJson(nameOf(digest), await store.put(file));
+}
+
 const withoutDevices = (): string[] =>
   process.getuid?.() === 0
     ? ['setpriv', '--no-new-privs', '--inh-caps=-all', '--bounding-set=-all,+dac_override,+fowner']

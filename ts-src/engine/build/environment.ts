@@ -15,6 +15,7 @@ import { readEnd } from '../../io/untrusted.ts';
 import { ownPackage } from './packages.ts';
 import { failed, lost, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { otherConditions, otherJobs, writeVariation } from './other-conditions.ts';
+import { bringFetched } from './fetched.ts';
 import { applyPatches, bringSource } from './source.ts';
 
 export interface EnvironmentOptions {
@@ -86,13 +87,14 @@ export async function prepareEnvironment(
   if (problem) return lost(roots.filter((d) => problem.lost.includes(first(recordOf(graph, d).debs).sha256)));
   const build = join(work, 'build');
   const source = join(build, sourceFolder(p.name));
+  const recipe = join(work, 'recipe');
+  const { patches = [], fetch } = options.taskKeys.settingsOf(p.name);
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
-    (await applyPatches(options.distroRoot, options.taskKeys.settingsOf(p.name).patches ?? [], source));
+    (await applyPatches(options.distroRoot, patches, source)) ??
+    (await bringFetched(options.store, fetch, recipe, join(work, 'downloads')));
   if (request.repeat) writeVariation(build);
-  return fault === undefined
-    ? made({ source, build, recipe: join(work, 'recipe'), system, layers: layers.value, own })
-    : failed(fault);
+  return fault === undefined ? made({ source, build, recipe, system, layers: layers.value, own }) : failed(fault);
 }
 
 /** One execution inside a task's root. */

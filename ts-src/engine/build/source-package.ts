@@ -20,6 +20,7 @@ import type { TaskGraph } from '../task-graph.ts';
 import type { EnvironmentOptions } from './environment.ts';
 import { failed, made, type BuildOutcome } from './outcome.ts';
 import { writeRecipe, type PackagingOptions } from './packaging.ts';
+import { bringFetched } from './fetched.ts';
 import { applyPatches, bringSource } from './source.ts';
 
 export interface SourceRequest {
@@ -44,7 +45,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   const plain = version.replace(/^\d+:/, '');
   const folder = `${p.debian}-${plain.replace(/-[^-]*$/, '')}`;
   const source = join(work, folder);
-  const patches = options.taskKeys.settingsOf(p.name).patches ?? [];
+  const { patches = [], fetch } = options.taskKeys.settingsOf(p.name);
   makeFolder(work);
   const fault =
     (await bringSource(options.state, options.store, p, source)) ??
@@ -54,6 +55,8 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   const recipe = join(work, 'recipe');
   const lacking = writeRecipe(options, { graph, package: p, repeat: { version, stamp } }, source, recipe);
   if (lacking !== undefined) return failed(lacking);
+  const absent = await bringFetched(options.store, fetch, recipe, join(work, 'downloads'));
+  if (absent !== undefined) return failed(absent);
   const control = readFileSync(join(recipe, 'control'), 'utf8');
   writeDebian(options.distroRoot, patches, recipe);
   const debian = join(source, 'debian');

@@ -1,0 +1,141 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { bringFetched, fetchedEnvironment, keepFetched } from '../../ts-src/engine/build/fetched.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
+import { settingsFinder } from '../../ts-src/plan/settings.ts';
+import { settingsFacts } from '../../ts-src/query/settings-facts.ts';
+import { parseDistro } from '../../ts-src/read/distro.ts';
+import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
+import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+import { Store } from '../../ts-src/store/store.ts';
+import { portOf } from '../port.mjs';
+import { distro, planOf, sourcePackage } from './planned.ts';
+import { first } from '../../ts-src/model/lists.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-fetched-'));
+const digest = sha256('the library');
+let server: Server;
+let url: string;
+let asked = 0;
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    asked++;
+    response.statusCode = request.url === '/library.tar' ? 200 : 404;
+    response.end('the library');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${portOf(server)}/library.tar`;
+});
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+let stores = 0;
+const newStore = () =>
+  new Store(new FileBlobs(join(folder, `store-${++stores}`)), { cache: join(folder, `cache-${stores}`) });
+
+describe('files for a build', () => {
+  const mask = process.umask();
+  afterEach(() => void process.umask(mask));
+  const work = join(folder, 'work');
+
+  it('are downloaded once, checked, and readable by any user below SLIPWAY_FETCHED', async () => {
+    process.umask(0o077);
+    const store = newStore();
+    const files = [
+      { url, sha256: digest, to: 'library.tar' },
+      { url, sha256: digest, to: 'more/deep/library.tar' },
+    ];
+    const before = asked;
+    expect(await bringFetched(store, files, join(folder, 'recipe'), work)).toBeUndefined();
+    expect(asked - before).toBe(1);
+    for (const { to } of files) {
+      const file = join(folder, 'recipe/fetched', to);
+      expect(readFileSync(file, 'utf8')).toBe('the library');
+      expect(statSync(file).mode & 0o777).toBe(0o444);
+    }
+    for (const at of ['recipe/fetched', 'recipe/fetched/more', 'recipe/fetched/more/deep'])
+      expect(statSync(join(folder, at)).mode & 0o777, at).toBe(0o755);
+    expect(fetchedEnvironment(files)).toEqual({ SLIPWAY_FETCHED: '/slipway/fetched' });
+    expect(fetchedEnvironment([])).toEqual({});
+  });
+
+  it('come from the store where their server is not reached', async () => {
+    const store = newStore();
+    await keepFetched(store, [{ url, sha256: digest, to: 'a' }], work);
+    const gone = { url: 'http://127.0.0.1:9/a', sha256: digest, to: 'a' };
+    expect(await bringFetched(store, [gone], join(folder, 'from-store'), work)).toBeUndefined();
+    expect(readFileSync(join(folder, 'from-store/fetched/a'), 'utf8')).toBe('the library');
+  });
+
+  it('fail their task with the reason', async () => {
+    const bring = (file: { url: string; sha256: string }) =>
+      bringFetched(newStore(), [{ ...file, to: 'a' }], join(folder, 'failed'), work);
+    expect(await bring({ url, sha256: '0'.repeat(64) })).toBe(
+      `${url} has the SHA-256 ${digest}, not ${'0'.repeat(64)} (package_settings): ` +
+        'find out whether the file changed before you change the checksum',
+    );
+    expect(await bring({ url: `${url}.missing`, sha256: digest })).toBe(
+      `can't fetch ${url}.missing: the server has no such file (404)`,
+    );
+    expect(await bring({ url: 'http://127.0.0.1:9/a', sha256: digest })).toContain("can't fetch http://127.0.0.1:9/a");
+  });
+});
+
+const told = (fetch: string): string =>
+  renderDiagnostics(
+    parseDistro(
+      'organization: acme\ndistributions:\n  d: {platforms: [x], folders: [src], ros_version: 2}\n' +
+        `platforms:\n  x: {os: debian, release: bookworm}\npackage_settings:\n  v: {fetch: ${fetch}}\n`,
+      'd.yaml',
+    ).diagnostics,
+  );
+const entryOf = (more: object): object => ({ url: 'https://h/a.tar', sha256: digest, to: 'a.tar', ...more });
+
+describe('package_settings.NAME.fetch', () => {
+  it('takes http and https URLs without a login, digests and plain paths', () => {
+    expect(told(JSON.stringify([entryOf({}), entryOf({ to: 'b/a.tar', url: 'http://h:80/x?y=z' })]))).toBe('');
+    for (const wrong of ['file:///etc/passwd', '/etc/passwd', 'https://u:p@h/a', 'https://h/', 'ftp://h/a', '-o/x'])
+      expect(told(JSON.stringify([entryOf({ url: wrong })])), wrong).toContain(
+        'package_settings.v.fetch[0].url must be an http or https URL of a file, without a login',
+      );
+    for (const wrong of ['/a', '../a', 'a/../b', './a', 'a/', 'a//b', 'a b', '', '.', 'a/..'])
+      expect(told(JSON.stringify([entryOf({ to: wrong })])), wrong).toContain(
+        'package_settings.v.fetch[0].to must be a relative path of letters',
+      );
+    expect(told(JSON.stringify([entryOf({ sha256: 'abc' })]))).toContain('must be the SHA-256 of the file');
+    expect(told(JSON.stringify([{ url: 'https://h/a', to: 'a' }]))).toContain('fetch[0].sha256 is missing');
+  });
+
+  it.each([
+    ['a', 'a'],
+    ['a', 'a/b'],
+    ['a/b', 'a'],
+  ])('refuses files in one place: %s and %s', (one, two) =>
+    expect(told(JSON.stringify([entryOf({ to: one }), entryOf({ to: two })]))).toContain(
+      'package_settings.v.fetch must be a list in which each `to` is another path, and none is inside another',
+    ),
+  );
+
+  it('is a change of the package that compare shows, by content and place only', () => {
+    const facts = (fetch: object[]) => {
+      const all = distro({ package_settings: { v: { fetch } } });
+      const { plan } = planOf([sourcePackage('v', [])], { distro: all });
+      return settingsFacts(all, () => '')(first(plan.scopes), 'v').fetch;
+    };
+    const usual = facts([entryOf({})]);
+    expect(facts([entryOf({ url: 'https://other/a.tar' })])).toBe(usual);
+    expect(facts([entryOf({ sha256: sha256('other') })])).not.toBe(usual);
+    expect(facts([entryOf({ to: 'b' })])).not.toBe(usual);
+  });
+
+  it('is joined from globs and the name', () => {
+    const all = distro({
+      package_settings: { '*': { fetch: [entryOf({})] }, v: { fetch: [entryOf({ to: 'b' })] } },
+    });
+    expect(settingsFinder(all)('v').fetch?.map((f) => f.to)).toEqual(['a.tar', 'b']);
+  });
+});
