@@ -52,7 +52,7 @@ describe('names passed to apt', () => {
     write('names/distro.yaml', distro());
     write(
       'names/src/package.xml',
-      '<package format="3"><name>pkg</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>MIT</license></package>',
+      '<package format="3"><name>pkg</name><version>1.0.0</version><description>d</description><maintainer email="a@b.org">A</maintainer><license>MIT</license><export><build_type>cmake</build_type></export></package>',
     );
     write('names/rosdep.yaml', `# rules\nfine: {debian: [zlib1g-dev], fedora: ["pkgconfig(x)"]}\nzlib: ${rule}\n`);
     const o = spawnSync('node', [bundle, 'validate'], { cwd: join(folder, 'names'), encoding: 'utf8' });

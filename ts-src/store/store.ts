@@ -22,10 +22,10 @@ const largestRead = 256 << 20;
 
 /**
  * The store of build results by content. `objects/ab/abcd…` has files by SHA-256, `tasks/ab/KEY.json` records of
- * builds, `tests/…` those of tests, `sources/…` source trees, `index/SCOPE` brief records of a whole scope, `runs/…`
- * results of runs, `channels/…` what is published. Objects are written before the record that names them, so that
- * readers of a record can rely on them. Records contain their own digest, and objects are verified against their name:
- * damaged data is never used.
+ * builds, `tests/…` those of tests, `sources/…` source trees and files for builds, `index/SCOPE` brief records of a
+ * whole scope, `runs/…` results of runs, `channels/…` what is published. Objects are written before the record that
+ * names them, so that readers of a record can rely on them. Records contain their own digest, and objects are verified
+ * against their name: damaged data is never used.
  */
 export class Store {
   private readonly verified = new Set<string>();
