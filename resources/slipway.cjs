@@ -260,387 +260,387 @@ const places = {
  ],
  "ts-src/engine/build/abi.ts and others": [
   1327078,
-  1548534,
+  1548576,
   30914
  ],
  "ts-src/engine/build/source-package.ts and others": [
-  1548588,
-  1553460,
+  1548630,
+  1553502,
   35712
  ],
  "ts-src/engine/compare-builds.ts and others": [
-  1553508,
-  1557459,
+  1553550,
+  1557501,
   35829
  ],
  "ts-src/engine/interface-digests.ts and others": [
-  1557510,
-  1602070,
+  1557552,
+  1602112,
   35930
  ],
  "ts-src/engine/runs.ts and others": [
-  1602108,
-  1604029,
+  1602150,
+  1604071,
   36819
  ],
  "ts-src/engine/system-lock.ts and others": [
-  1604074,
-  1606835,
+  1604116,
+  1606877,
   36865
  ],
  "ts-src/farm/gather.ts and others": [
-  1606873,
-  1610680,
+  1606915,
+  1610722,
   36926
  ],
  "ts-src/farm/publishing.ts and others": [
-  1610722,
-  1612760,
+  1610764,
+  1612802,
   36999
  ],
  "ts-src/graph/bit-set.ts and others": [
-  1612800,
-  1683557,
+  1612842,
+  1683599,
   37039
  ],
  "ts-src/graph/reduce.ts and others": [
-  1683596,
-  1685198,
+  1683638,
+  1685240,
   38862
  ],
  "ts-src/inspect/comments.ts and others": [
-  1685241,
-  1706653,
+  1685283,
+  1706695,
   38909
  ],
  "ts-src/inspect/deb.ts and others": [
-  1706691,
-  1730666,
+  1706733,
+  1730708,
   39432
  ],
  "ts-src/io/deferred.ts and others": [
-  1730704,
-  1730962,
+  1730746,
+  1731004,
   40033
  ],
  "ts-src/io/faults.ts and others": [
-  1730998,
-  1742807,
+  1731040,
+  1742849,
   40049
  ],
  "ts-src/io/home.ts and others": [
-  1742841,
-  1743179,
+  1742883,
+  1743221,
   40352
  ],
  "ts-src/io/mutex.ts and others": [
-  1743214,
-  1763639,
+  1743256,
+  1763681,
   40367
  ],
  "ts-src/io/process.ts and others": [
-  1763676,
-  1768830,
+  1763718,
+  1768872,
   40922
  ],
  "ts-src/io/response.ts and others": [
-  1768868,
-  1775354,
+  1768910,
+  1775396,
   41059
  ],
  "ts-src/io/signals.ts and others": [
-  1775391,
-  1775828,
+  1775433,
+  1775870,
   41229
  ],
  "ts-src/io/slow.ts and others": [
-  1775862,
-  1776510,
+  1775904,
+  1776552,
   41243
  ],
  "ts-src/io/store-folder.ts and others": [
-  1776552,
-  1776938,
+  1776594,
+  1776980,
   41268
  ],
  "ts-src/main.ts": [
-  1776958,
-  1786423,
+  1777000,
+  1786465,
   41280
  ],
  "ts-src/model/channels.ts and others": [
-  1786464,
-  1790317,
+  1786506,
+  1790359,
   41483
  ],
  "ts-src/model/diagnostics.ts and others": [
-  1790361,
-  1794683,
+  1790403,
+  1794725,
   41530
  ],
  "ts-src/model/distro.ts": [
-  1794711,
-  1795478,
+  1794753,
+  1795520,
   41638
  ],
  "ts-src/model/distro.ts and others": [
-  1795517,
-  1809600,
+  1795559,
+  1809642,
   41657
  ],
  "ts-src/model/docs.ts and others": [
-  1809637,
-  1810121,
+  1809679,
+  1810163,
   41829
  ],
  "ts-src/model/fields.ts and others": [
-  1810160,
-  1812322,
+  1810202,
+  1812364,
   41844
  ],
  "ts-src/model/images.ts and others": [
-  1812361,
-  1820517,
+  1812403,
+  1820559,
   41875
  ],
  "ts-src/model/maps.ts and others": [
-  1820554,
-  1821159,
+  1820596,
+  1821201,
   41971
  ],
  "ts-src/model/names.ts and others": [
-  1821197,
-  1825366,
+  1821239,
+  1825408,
   41988
  ],
  "ts-src/model/places.ts and others": [
-  1825405,
-  1829032,
+  1825447,
+  1829074,
   42051
  ],
  "ts-src/model/plan-schema.ts": [
-  1829065,
-  1831917,
+  1829107,
+  1831959,
   42104
  ],
  "ts-src/model/releases.ts and others": [
-  1831958,
-  1832411,
+  1832000,
+  1832453,
   42186
  ],
  "ts-src/model/remote-place.ts and others": [
-  1832456,
-  1834730,
+  1832498,
+  1834772,
   42199
  ],
  "ts-src/model/sizes.ts and others": [
-  1834768,
-  1835411,
+  1834810,
+  1835453,
   42239
  ],
  "ts-src/model/stored.ts and others": [
-  1835450,
-  1841745,
+  1835492,
+  1841787,
   42253
  ],
  "ts-src/model/system-files.ts and others": [
-  1841790,
-  1846523,
+  1841832,
+  1846565,
   42406
  ],
  "ts-src/model/urls.ts and others": [
-  1846560,
-  1848182,
+  1846602,
+  1848224,
   42491
  ],
  "ts-src/publish/canonical.ts and others": [
-  1848226,
-  1870686,
+  1848268,
+  1870728,
   42521
  ],
  "ts-src/publish/channel.ts and others": [
-  1870728,
-  1929690,
+  1870770,
+  1929732,
   43095
  ],
  "ts-src/publish/criteria.ts and others": [
-  1929733,
-  1948743,
+  1929775,
+  1948785,
   44441
  ],
  "ts-src/publish/difference.ts and others": [
-  1948788,
-  1952674,
+  1948830,
+  1952716,
   44864
  ],
  "ts-src/publish/endpoints.ts and others": [
-  1952718,
-  1954866,
+  1952760,
+  1954908,
   44961
  ],
  "ts-src/publish/key-health.ts and others": [
-  1954911,
-  1971776,
+  1954953,
+  1971818,
   45008
  ],
  "ts-src/publish/package-index.ts and others": [
-  1971824,
-  1979311,
+  1971866,
+  1979353,
   45418
  ],
  "ts-src/publish/retention.ts and others": [
-  1979355,
-  1984056,
+  1979397,
+  1984098,
   45586
  ],
  "ts-src/publish/s3-endpoint.ts": [
-  1984091,
-  1989018,
+  1984133,
+  1989060,
   45694
  ],
  "ts-src/publish/ssh-endpoint.ts": [
-  1989054,
-  2005113,
+  1989096,
+  2005155,
   45836
  ],
  "ts-src/query/explain.ts and others": [
-  2005153,
-  2012118,
+  2005195,
+  2012160,
   46277
  ],
  "ts-src/read/distro.ts": [
-  2012145,
-  2030472,
+  2012187,
+  2030514,
   46442
  ],
  "ts-src/read/git/credentials.ts and others": [
-  2030519,
-  2050937,
+  2030561,
+  2050979,
   46860
  ],
  "ts-src/read/lockfile.ts": [
-  2050966,
-  2051472,
+  2051008,
+  2051514,
   47282
  ],
  "ts-src/read/lockfile.ts and others": [
-  2051512,
-  2056024,
+  2051554,
+  2056066,
   47296
  ],
  "ts-src/read/source-entry.ts and others": [
-  2056068,
-  2059599,
+  2056110,
+  2059641,
   47418
  ],
  "ts-src/read/workspace.ts and others": [
-  2059640,
-  2060970,
+  2059682,
+  2061012,
   47488
  ],
  "ts-src/read/yaml.ts and others": [
-  2061006,
-  2164991,
+  2061048,
+  2165033,
   47519
  ],
  "ts-src/render/compare.ts and others": [
-  2165032,
-  2166595,
+  2165074,
+  2166637,
   50186
  ],
  "ts-src/render/lock.ts and others": [
-  2166633,
-  2168464,
+  2166675,
+  2168506,
   50229
  ],
  "ts-src/render/summary.ts and others": [
-  2168505,
-  2173655,
+  2168547,
+  2173697,
   50264
  ],
  "ts-src/render/table.ts and others": [
-  2173694,
-  2174380,
+  2173736,
+  2174422,
   50363
  ],
  "ts-src/render/template.ts and others": [
-  2174422,
-  2189783,
+  2174464,
+  2189825,
   50378
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2189826,
-  2207352,
+  2189868,
+  2207394,
   50844
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2207400,
-  2209260,
+  2207442,
+  2209302,
   51263
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2209302,
-  2215702,
+  2209344,
+  2215744,
   51307
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2215749,
-  2229678,
+  2215791,
+  2229720,
   51449
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2229727,
-  2257829,
+  2229769,
+  2257871,
   51787
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2257870,
-  2269745,
+  2257912,
+  2269787,
   52392
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2269794,
-  2273439,
+  2269836,
+  2273481,
   52636
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2273481,
-  2275516,
+  2273523,
+  2275558,
   52721
  ],
  "ts-src/store/s3-blobs.ts": [
-  2275546,
-  2276008,
+  2275588,
+  2276050,
   52772
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2276049,
-  2290148,
+  2276091,
+  2290190,
   52786
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2290195,
-  2446752,
+  2290237,
+  2446794,
   53107
  ],
  "ts-src/store/s3-place.ts": [
-  2446782,
-  2446992,
+  2446824,
+  2447034,
   57596
  ],
  "ts-src/store/s3-place.ts and others": [
-  2447033,
-  2447833,
+  2447075,
+  2447875,
   57604
  ],
  "ts-src/text/cut.ts and others": [
-  2447868,
-  2448275,
+  2447910,
+  2448317,
   57624
  ],
  "undefined and others": [
-  2448301,
-  2449805,
+  2448343,
+  2449847,
   57635
  ]
 };
@@ -19366,7 +19366,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "fdb0d40120901660e7a03c1ec621222197888b989c9a8c53c0bd21b149a1d155");
+  const digest = siteDigest(organization, packages, "30b25c1b736ee42824110dd5dac70d888cf73a63e798a987bb6d33af870ab694");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -32512,7 +32512,7 @@ async function pathInStore(store, { url, sha256: sha2562 }, work) {
   return kept === void 0 ? { reason: `the store lost what ${url} has` } : { path: kept };
 }
 async function keepFetched(store, files, work) {
-  for (const file of files) await pathInStore(store, file, work);
+  for (const file of files) if (!await hasSource(store, file.sha256)) await pathInStore(store, file, work);
 }
 async function bringFetched(store, files = [], recipe, work) {
   const folder = join7(recipe, folderName);
@@ -47869,7 +47869,7 @@ async function placeFault(path) {
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"fdb0d40120901660e7a03c1ec621222197888b989c9a8c53c0bd21b149a1d155"}`;
+var edition = `${"0.1.0"} ${"30b25c1b736ee42824110dd5dac70d888cf73a63e798a987bb6d33af870ab694"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;

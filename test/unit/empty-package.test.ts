@@ -3,6 +3,8 @@ import { emptyWarning } from '../../ts-src/engine/build/empty.ts';
 import type { Member } from '../../ts-src/inspect/members.ts';
 import { buildTypes } from '../../ts-src/model/build-types/index.ts';
 import { keysOf } from '../../ts-src/model/maps.ts';
+import type { BriefRecord } from '../../ts-src/model/result.ts';
+import { packIndex, unpackIndex } from '../../ts-src/store/scope-index.ts';
 import { renderEvent } from '../../ts-src/render/summary.ts';
 import { sourcePackage } from './planned.ts';
 
@@ -62,5 +64,24 @@ describe('a package that installs nothing', () => {
     expect(renderEvent({ ...result, warning: 'it is empty' }, 1, 2)).toBe(
       '[1/2] built d/bookworm-amd64/a 1.0.0-1\n    warning: it is empty\n',
     );
+  });
+
+  it('keeps its warning in the index of a scope', () => {
+    const digest = 'a'.repeat(64);
+    const record: BriefRecord = {
+      schema: 4,
+      key: digest,
+      package: 'a',
+      version: '1.0.0-1',
+      debs: [],
+      files: { name: 'files.json', sha256: digest, size: 2 },
+      systemDepends: [],
+      interface: { api: digest, tool: digest, code: digest, full: digest, loads: false, offers: false },
+      abi: 'acme-d-a-abi-1',
+      requires: [],
+      milliseconds: 1,
+    };
+    for (const kept of [record, { ...record, warning: 'it is empty' }])
+      expect([...unpackIndex(packIndex([kept], [])).builds.values()]).toEqual([kept]);
   });
 });

@@ -65,7 +65,9 @@ describe('files for a build', () => {
 
   it('come from the store where their server is not reached', async () => {
     const store = newStore();
-    await keepFetched(store, [{ url, sha256: digest, to: 'a' }], work);
+    const before = asked;
+    for (const to of ['a', 'b']) await keepFetched(store, [{ url, sha256: digest, to }], work);
+    expect(asked - before).toBe(1);
     const gone = { url: 'http://127.0.0.1:9/a', sha256: digest, to: 'a' };
     expect(await bringFetched(store, [gone], join(folder, 'from-store'), work)).toBeUndefined();
     expect(readFileSync(join(folder, 'from-store/fetched/a'), 'utf8')).toBe('the library');

@@ -31,11 +31,14 @@ function missingFault(m: MissingPackage, scope: Scope, target: Target, workspace
   const line = text === undefined || m.key === undefined ? undefined : lineOfKey(text, m.key);
   return (m.neededBy.length ? error : warning)(
     'system-missing',
-    `the archive of ${target.os} ${target.release} (${target.architecture}) has no package '${m.name}', ${from}: ${users} (${scope.distribution})`,
+    `the archive of ${target.os} ${target.release} (${target.architecture}) has no ` +
+      `package '${m.name}', ${from}: ${users} (${scope.distribution})`,
     {
       file: m.file ?? workspace.file,
       line,
-      hint: `${m.near === undefined ? '' : `did you mean '${m.near}'? `}mend the rule, put one for ${target.os} ${target.release} into a rosdep file before it, or name the packages in package_settings`,
+      hint:
+        `${m.near === undefined ? '' : `did you mean '${m.near}'? `}mend the rule, put one for ${target.os} ` +
+        `${target.release} into a rosdep file before it, or name the packages in package_settings`,
     },
   );
 }

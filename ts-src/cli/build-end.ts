@@ -104,7 +104,8 @@ export async function endBuild(
     const closed = notForAll(join(output, 'apt'));
     if (closed)
       writeMessage(
-        `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x it, or give --output a folder that all may read\n`,
+        `\nnote: apt reads as the user _apt, who may not enter ${closed}: chmod o+x ` +
+          'it, or give --output a folder that all may read\n',
       );
   }
   return failed ? exit.failed : exit.ok;

@@ -212,7 +212,8 @@ async function buildAll(values: BuildValues, planned: Planned, wanted: Wanted): 
       return code === exit.ok ? checked : code;
     }
     writeNote(
-      `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, or they were damaged: they are built again\n`,
+      `the store lost ${published.lost.length === 1 ? 'a package' : `${published.lost.length} packages`}, ` +
+        'or they were damaged: they are built again\n',
     );
     for (const key of published.lost) {
       lost.add(key);

@@ -243,7 +243,8 @@ async function collect(opened: Opened, names: readonly string[], dryRun: boolean
       }
       const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
       lines.push(
-        `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`,
+        `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ` +
+          `${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`,
       );
     }
   }

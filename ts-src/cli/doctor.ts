@@ -53,7 +53,8 @@ export const doctor = defineCommand({
     const kept = workspace.ok ? await stateKinds(workspace.value.state) : [];
     if (workspace.ok && kept.length)
       machine.lines.push(
-        `kept in ${workspace.value.state}: ${describe(kept)}; at most ${sizeText(stateRules(workspace.value.distro).size)} (state.size)`,
+        `kept in ${workspace.value.state}: ${describe(kept)}; at most ` +
+          `${sizeText(stateRules(workspace.value.distro).size)} (state.size)`,
       );
     const lacks = findings.map((f) => ({
       what: f.what,

@@ -34,7 +34,8 @@ packages. \`slipway build --renew-base\` uses the archives as they are now.`,
     }
     for (const { archive, packages, size, modified, channels } of states)
       writeOutput(
-        `${archive}  ${new Date(modified).toISOString().slice(0, 10)}  ${packages} packages  ${sizeText(size)}  ${channels.join(', ') || '-'}\n`,
+        `${archive}  ${new Date(modified).toISOString().slice(0, 10)}  ${packages} ` +
+          `packages  ${sizeText(size)}  ${channels.join(', ') || '-'}\n`,
       );
     return exit.ok;
   },

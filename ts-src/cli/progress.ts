@@ -52,7 +52,8 @@ export function makeProgress(options: ProgressOptions): Progress & { close(): vo
     const bar = Math.round((done / Math.max(1, total)) * 20);
     const time = remaining > 1000 ? `, about ${duration(remaining)} left` : '';
     lines.unshift(
-      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} running, ${duration(now() - begun)}${time}${note ? `  ${note}` : ''}`,
+      `[${'#'.repeat(bar)}${'.'.repeat(20 - bar)}] ${done}/${total} done, ${running.size} ` +
+        `running, ${duration(now() - begun)}${time}${note ? `  ${note}` : ''}`,
     );
     for (const l of lines) write(`${printable(l).slice(0, width - 1)}\n`);
     shown = lines.length;

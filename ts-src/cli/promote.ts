@@ -198,7 +198,8 @@ function wordsOf(
   const [now, before] = [shortId(done.moved.id ?? ''), shortId(channel.headId ?? '')];
   const serves = `${name} serves state ${now}, with the packages of ${shortId(id)}; before it was ${before}\n`;
   const robots = pointer
-    ? `robots that have upgraded keep ${done.kept} packages as they are, for apt does not go down; new robots get the former ones\n`
+    ? `robots that have upgraded keep ${done.kept} packages as they are, for apt ` +
+      'does not go down; new robots get the former ones\n'
     : `${done.raised} packages were repacked with higher versions: apt-get upgrade takes robots back\n`;
   return `${serves}${robots}${done.gone ? `${done.gone} packages are served no more; robots that have them keep them\n` : ''}`;
 }

@@ -111,7 +111,8 @@ async function collectAll(
   if (done.busy) writeMessage(`another slipway works in ${state}: nothing of it is touched\n`);
   writeOutput(done.removed.length ? kindTable(done.removed) : '');
   writeOutput(
-    `${dryRun ? 'would free' : 'freed'} ${sizeText(sum(done.removed))}; what stays and could be made again: ${sizeText(sum(done.kept))}\n`,
+    `${dryRun ? 'would free' : 'freed'} ${sizeText(sum(done.removed))}; what stays ` +
+      `and could be made again: ${sizeText(sum(done.kept))}\n`,
   );
   return exit.ok;
 }

@@ -222,7 +222,8 @@ async function prepareScopes(
       const tells = options.enters === false && Object.hasOwn(input.bases, id);
       if (target.architecture !== own && !tells) {
         waiting.push(
-          `waiting for a machine of ${target.architecture}: ${scope.packages.length} packages of ${scope.distribution} on ${target.platform}`,
+          `waiting for a machine of ${target.architecture}: ${scope.packages.length} ` +
+            `packages of ${scope.distribution} on ${target.platform}`,
         );
         continue;
       }

@@ -115,7 +115,10 @@ export async function noteRun(
   if (!before || before.ended || !Number.isInteger(before.begun) || Math.abs(before.begun) > 1e14) return undefined;
   if (url !== undefined && before.url === url) return undefined;
   const when = new Date(before.begun).toISOString().slice(0, 16).replace('T', ' ');
-  return `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ''}, ended without a report: what it built and tested is taken from the store`;
+  return (
+    `the run before, ${before.id} of ${when} UTC${before.url ? ` (${before.url})` : ''}, ended ` +
+    'without a report: what it built and tested is taken from the store'
+  );
 }
 
 /** Records that a run has its report. */

@@ -221,7 +221,8 @@ async function assemble(
   }
   for (const [i, part] of parts.entries())
     lines.push(
-      `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`,
+      `start=${places.get(part)}, size=${part.sectors}, type=${part.type}, ` +
+        `uuid=${uuidOf(`${key} partition ${i}`)}, name="${part.name}"`,
     );
   const script = `set -eu; PATH=$PATH:/usr/sbin:/sbin; truncate --size="$2" "$1"; sfdisk --quiet --no-reread --no-tell-kernel "$1"`;
   const table = await run('sh', ['-c', script, 'table', raw, String((at + align) * sector)], {

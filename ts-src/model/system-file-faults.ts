@@ -50,7 +50,10 @@ function tmpfilesFault(line: string, links: ReadonlySet<string>): string | undef
   if (!isPlain(line.slice(0, line.length - argument.length))) return `has quotes or escapes: '${line.slice(0, 200)}'`;
   const top = topOf(path);
   if (top === undefined)
-    return `makes '${path}': tmpfiles of a package work in a folder below /run, /tmp, /srv, /dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone`;
+    return (
+      `makes '${path}': tmpfiles of a package work in a folder below /run, /tmp, /srv, ` +
+      '/dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone'
+    );
   if (deciding.test(top)) return `makes ${path}, which other parts of the system obey`;
   if (/^[bc]/.test(type)) return `makes the device ${path}`;
   // Extended attributes (t, T) can give a program the capabilities of root.

@@ -177,7 +177,8 @@ export class Cycles {
     this.diagnostics.push(
       warning(
         'cycle-group',
-        `'${name}' needs '${other}' only as a member of the group '${group ?? ''}', and '${other}' needs '${name}': that dependency is left out`,
+        `'${name}' needs '${other}' only as a member of the group '${group ?? ''}', and ` +
+          `'${other}' needs '${name}': that dependency is left out`,
         {
           file: packageAt(this.evaluated, node.number).file,
           line,
@@ -233,7 +234,8 @@ export class Cycles {
         this.diagnostics.push(
           warning(
             'cycle-test',
-            `'${name}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name}': builds do not wait for it, only the tests of '${name}' do`,
+            `'${name}' needs '${other}' to be tested (${tag}), and '${other}' needs '${name}': ` +
+              `builds do not wait for it, only the tests of '${name}' do`,
             { file: packageAt(this.evaluated, a).file, line },
           ),
         );

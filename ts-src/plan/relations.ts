@@ -121,7 +121,9 @@ export function nameClashes(
   const taken = new Map<string, string>([[environmentPackage(distro, distribution), 'the package of setup.sh']]);
   for (const { planned: p, file } of planned) {
     if (!isDebianName(p.debian)) {
-      const message = `'${p.name}' would be the Debian package ${p.debian.slice(0, 60)}…, which is longer than files can be named`;
+      const message =
+        `'${p.name}' would be the Debian package ` +
+        `${p.debian.slice(0, 60)}…, which is longer than files can be named`;
       diagnostics.push(error('debian-name', message, { file, hint: 'a shorter `naming` in distro.yaml' }));
       p.blocked ??= message;
       continue;

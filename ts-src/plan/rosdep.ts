@@ -28,7 +28,9 @@ export function resolveRosdep(database: RosdepDatabase, key: string, target: OsT
   const unclear = (): RosdepResolution => ({
     kind: 'not-here',
     file,
-    reason: `its rule for ${target.os} ${target.release} is not understood: it must be a list of package names, or an installer with 'packages'`,
+    reason:
+      `its rule for ${target.os} ${target.release} is not understood: it must be a ` +
+      `list of package names, or an installer with 'packages'`,
   });
   if (Array.isArray(rule)) {
     const packages = words(rule);

@@ -45,7 +45,9 @@ export class UnmetNeeds {
       return;
     }
     if (rule.kind === 'packages') {
-      const what = `${text}, which rosdep gives by ${rule.installer} on ${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
+      const what =
+        `${text}, which rosdep gives by ${rule.installer} on ` +
+        `${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
       const blocks = (need.roles & forBuild) !== 0;
       fault(
         node,
@@ -85,12 +87,16 @@ export class UnmetNeeds {
   private remedy(name: string, unread: readonly string[]): string {
     if (unread.length === 1) return `it may be in the repository ${unread[0]}, which could not be read`;
     if (unread.length)
-      return `it may be in one of ${unread.length} repositories that could not be read: ${unread.slice(0, 3).join(', ')}${unread.length > 3 ? ', …' : ''}`;
+      return (
+        `it may be in one of ${unread.length} repositories that could not be read: ` +
+        `${unread.slice(0, 3).join(', ')}${unread.length > 3 ? ', …' : ''}`
+      );
     const near = this.near(name);
     if (near.includes(name)) return 'a rosdep file has this key, but its rule has errors';
     return near.length
       ? `did you mean ${near.map((n) => `'${n}'`).join(' or ')}?`
-      : `if it is a ROS package, add its repository to the distribution file or .repos file; if it is a package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
+      : 'if it is a ROS package, add its repository to the distribution file or .repos file; if it is a ' +
+          `package of ${this.resolver.platform.os}, add a rule for '${name}' to a rosdep file`;
   }
 
   /** Reports a dependency whose resolved version violates its bounds. */

@@ -63,7 +63,8 @@ export async function withSources(input: SourcesInput): Promise<{ suites: Suites
     diagnostics.push(
       warning(
         'source-missing',
-        `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ${without.length === 1 ? 'it' : 'them'} was not made from the sources of this run`,
+        `no source is published of ${someOf([...new Set(without)], 8)}: what the channel has of ` +
+          `${without.length === 1 ? 'it' : 'them'} was not made from the sources of this run`,
         { hint: 'rebuild the packages to add their sources' },
       ),
     );

@@ -67,7 +67,9 @@ function keptDiagnostics(
     diagnostics.push(
       warning(
         'held-back',
-        `${suite} keeps ${back.length === 1 ? 'the former version' : 'the former versions'} of ${list(back)}: ${list(holding)} ${holding.length === 1 ? 'was' : 'were'} not built again, and would not fit what was built`,
+        `${suite} keeps ${back.length === 1 ? 'the former version' : 'the former versions'} ` +
+          `of ${list(back)}: ${list(holding)} ${holding.length === 1 ? 'was' : 'were'} not ` +
+          'built again, and would not fit what was built',
         { hint: `build too: ${holding.map(nameOf).join(' ')}; or leave them out of the repository with --partial` },
       ),
     );
@@ -84,7 +86,8 @@ function keptDiagnostics(
       diagnostics.push(
         warning(
           'abi-unfit',
-          `${r.package} ${former.get(r.package)?.version ?? ''} is left out of the repository: it was built against ${r.by}, which is not there any more`,
+          `${r.package} ${former.get(r.package)?.version ?? ''} is left out of the repository: ` +
+            `it was built against ${r.by}, which is not there any more`,
           { hint: 'build it too' },
         ),
       );

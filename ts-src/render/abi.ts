@@ -37,7 +37,8 @@ function changeOf(before: Shown | undefined, after: Shown | undefined): PartChan
 export function renderAbi(changes: readonly PartChange[], details: readonly { path: string; text: string }[]): string {
   if (!changes.length) return 'nothing that others see differs: what depends on it stays as it is\n';
   const lines = [
-    `${changes.length} file${changes.length === 1 ? '' : 's'} that others see differ${changes.length === 1 ? 's' : ''}: what depends on it is rebuilt`,
+    `${changes.length} file${changes.length === 1 ? '' : 's'} that others see ` +
+      `differ${changes.length === 1 ? 's' : ''}: what depends on it is rebuilt`,
   ];
   for (const c of changes) {
     lines.push(`  ${c.change.padEnd(8)} ${c.path}`);

@@ -29,7 +29,8 @@ export function renderExplanation(e: Explanation): string {
 
 function scopeLines(e: Explanation, s: ScopeExplained): string[] {
   const lines = [
-    `on ${s.platform}, ${s.distribution}: ${s.debian === undefined ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`,
+    `on ${s.platform}, ${s.distribution}: ` +
+      `${s.debian === undefined ? s.from : `built as ${s.debian}, ${s.place} of ${s.count} in order`}`,
   ];
   const fact = (what: string, text: string) => void lines.push(`  ${what.padEnd(15)} ${text}`);
   if (s.blocked !== undefined) fact('blocked', s.blocked);
@@ -62,7 +63,8 @@ function scopeLines(e: Explanation, s: ScopeExplained): string[] {
   fact(
     'needed by',
     neededBy.length
-      ? `${plural(neededBy.length, 'package')}${s.neededByAll > neededBy.length ? `, ${s.neededByAll} with those above them` : ''}: ${someOf(neededBy, 8)}`
+      ? `${plural(neededBy.length, 'package')}${s.neededByAll > neededBy.length ? `, ${s.neededByAll} with those above them` : ''}: ` +
+          `${someOf(neededBy, 8)}`
       : 'nothing',
   );
   if (s.longest.length > 1) fact('longest path', `${plural(s.longest.length, 'build')}: ${s.longest.join(' → ')}`);

@@ -106,7 +106,9 @@ const rules: CauseRule[] = [
     pattern:
       /CMake Error at ([^\s:]+):(\d+) \(find_\w+\):\n\s+Could not find (\S+) using the following (\w+): ([^\n]+)/,
     say: (match, _, folder) => ({
-      cause: `${short(byCMake(match[1] ?? '', folder))}:${match[2]}: CMake did not find ${short(match[5] ?? '')} (for ${match[3]})`,
+      cause:
+        `${short(byCMake(match[1] ?? '', folder))}:${match[2]}: CMake did not ` +
+        `find ${short(match[5] ?? '')} (for ${match[3]})`,
       missing: (match[5] ?? '').split(/[,\s]+/).map((name) => name.split('/')[0] ?? ''),
       hint: 'the package that has it must be a dependency in package.xml: only declared dependencies are in the root',
     }),

@@ -18,7 +18,8 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
     const repositories = new Set(building.map((p) => p.repository)).size;
     const from = plural(repositories, 'repository').replace('repositorys', 'repositories');
     lines.push(
-      `${scope.distribution} on ${targets.join('; ') || scope.platform}: ${plural(building.length, 'package')} from ${from} into ${scope.prefix}`,
+      `${scope.distribution} on ${targets.join('; ') || scope.platform}: ` +
+        `${plural(building.length, 'package')} from ${from} into ${scope.prefix}`,
     );
     const width = Math.min(40, Math.max(...scope.packages.map((p) => p.name.length), 7));
     for (const [i, p] of scope.packages.entries()) {
@@ -30,7 +31,8 @@ export function renderPlan(plan: Plan, states?: (scope: Scope, p: PlannedPackage
       const known = p.mustBeCached ? 'from the store' : (states?.(scope, p) ?? '');
       const state = p.blocked ? `blocked: ${p.blocked}` : known;
       lines.push(
-        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ${p.buildType.padEnd(12)} ${why}${needed}${state ? `; ${state}` : ''}`,
+        `${String(i + 1).padStart(5)}  ${p.name.padEnd(width)}  ${p.version.padEnd(9)} ` +
+          `${p.buildType.padEnd(12)} ${why}${needed}${state ? `; ${state}` : ''}`,
       );
     }
     lines.push('');

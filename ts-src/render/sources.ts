@@ -21,5 +21,8 @@ export function renderSources(values: {
   // With several architectures, each machine uses its own.
   const [architecture, ...others] = values.architectures;
   const architectures = architecture === undefined || others.length ? '' : `Architectures: ${architecture}\n`;
-  return `Types: deb${values.sources ? ' deb-src' : ''}\nURIs: ${values.uri}\nSuites: ${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`;
+  return (
+    `Types: deb${values.sources ? ' deb-src' : ''}\nURIs: ${values.uri}\nSuites: ` +
+    `${values.suite}\nComponents: main\n${architectures}Signed-By:${key}\n`
+  );
 }

@@ -145,5 +145,8 @@ export function renderEvent(t: TaskResult, done: number, total: number): string 
       ? ''
       : `: ${t.reason.split('\n')[0]}`;
   const warning = t.warning === undefined ? '' : `    warning: ${t.warning}\n`;
-  return `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n${warning}`;
+  return (
+    `[${String(done).padStart(String(total).length)}/${total}] ${words[t.state]} ` +
+    `${t.id}${t.version ? ` ${t.version}` : ''}${took}${reason}\n${warning}`
+  );
 }

@@ -224,7 +224,8 @@ async function makeTar(
       file: log,
       hint: full
         ? 'a base needs about 2 GiB while it is made; `slipway clean` and `slipway store gc` free space'
-        : `check that ${platform.os} has a release '${platform.release}', that this machine reaches ${archiveOf(sources)}, and that its keyring is installed`,
+        : `check that ${platform.os} has a release '${platform.release}', that this machine ` +
+          `reaches ${archiveOf(sources)}, and that its keyring is installed`,
     },
   );
 }

@@ -118,7 +118,9 @@ export function describeMachine(state: string): { lines: string[]; findings: Fin
     ? `${limits.processes} processes`
     : 'processes are not limited (Linux before 6.14, no control group)';
   const lines = [
-    `limits of a task: ${sizeText(limits.memory)} of memory, ${counted}; ${processes}; ${sizeText(limits.temporary)} in /tmp; ${sizeText(defaultDisk(at))} on the disk; ${sizeText(defaultLog)} of log (--limits and package_settings change them)`,
+    `limits of a task: ${sizeText(limits.memory)} of memory, ${counted}; ${processes}; ` +
+      `${sizeText(limits.temporary)} in /tmp; ${sizeText(defaultDisk(at))} on the disk; ` +
+      `${sizeText(defaultLog)} of log (--limits and package_settings change them)`,
   ];
   const findings: Finding[] = [];
   try {

@@ -37,7 +37,10 @@ export function s3Advice({ status, code, region, date }: S3Answer, now: number):
     case 'PermanentRedirect':
     case 'AuthorizationHeaderMalformed':
     case 'IllegalLocationConstraintException':
-      return `the bucket is in another region${region === undefined ? '' : ` (${region})`}: say so by region=NAME in its URL, or AWS_REGION`;
+      return (
+        `the bucket is in another region${region === undefined ? '' : ` (${region})`}: ` +
+        'say so by region=NAME in its URL, or AWS_REGION'
+      );
     case 'QuotaExceeded':
     case 'XMinioStorageFull':
     case 'InsufficientCapacity':

@@ -7,7 +7,7 @@ import type { Store } from './store.ts';
 
 const nameOf = (tree: string): string => `sources/${tree.slice(0, 2)}/${tree}.json`;
 
-/** Whether the store has a source tree. */
+/** Whether the store has a source tree, or a file for builds. Fetches nothing from it. */
 export const hasSource = async (store: Store, tree: string): Promise<boolean> =>
   isStoredFile(await store.readJson(nameOf(tree)));
 

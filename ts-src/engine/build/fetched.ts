@@ -4,7 +4,7 @@ import { makeFolder, sha256File } from '../../io/files.ts';
 import { first } from '../../model/lists.ts';
 import type { FetchedFile } from '../../model/package-settings.ts';
 import { download } from '../../read/git/content.ts';
-import { keepFile, keptFile } from '../../store/sources.ts';
+import { hasSource, keepFile, keptFile } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Folder in the recipe, which is read-only at /slipway in a build. */
@@ -43,7 +43,7 @@ async function pathInStore(
 
 /** Stores the files for machines that can't reach their URLs. What can't be had fails the tasks that need it. */
 export async function keepFetched(store: Store, files: readonly FetchedFile[], work: string): Promise<void> {
-  for (const file of files) await pathInStore(store, file, work);
+  for (const file of files) if (!(await hasSource(store, file.sha256))) await pathInStore(store, file, work);
 }
 
 /** Writes the files into a recipe. Returns the reason if one can't be had. `work`: a folder for downloads. */

@@ -32,7 +32,8 @@ export function faultsOf(judged: Judged): string[] {
   const percent = results.total ? (100 * results.documented) / results.total : 100;
   if (settings.coverage !== undefined && percent < settings.coverage)
     faults.push(
-      `${percent.toFixed(1)} % of its public entities are described, ${settings.coverage} % are asked for: ${results.undocumented.slice(0, 3).join('; ')}`,
+      `${percent.toFixed(1)} % of its public entities are described, ${settings.coverage} % ` +
+        `are asked for: ${results.undocumented.slice(0, 3).join('; ')}`,
     );
   return faults;
 }

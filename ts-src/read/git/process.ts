@@ -125,7 +125,8 @@ export async function patiently(
     const seconds = why && waits[why][tried];
     if (!why || seconds === undefined) return o;
     reporter.waiting?.(
-      `${hostOf(url)} ${why === 'refused' ? 'allows no more requests for now' : `did not answer (${gitReason(o)})`}: trying again in ${seconds} s`,
+      `${hostOf(url)} ${why === 'refused' ? 'allows no more requests for now' : `did not answer (${gitReason(o)})`}: ` +
+        `trying again in ${seconds} s`,
     );
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
@@ -135,7 +136,10 @@ export async function patiently(
 function remedyOf(url: string, stderr: string): string {
   const owned = /dubious ownership in repository at '([^']+)'/.exec(stderr);
   if (owned)
-    return `it belongs to another user: run slipway as its owner, or allow it with \`git config --global --add safe.directory ${owned[1]}\``;
+    return (
+      `it belongs to another user: run slipway as its owner, or allow it with \`git ` +
+      `config --global --add safe.directory ${owned[1]}\``
+    );
   if (isLocalUrl(url))
     return existsSync(url)
       ? 'the folder is there: make it a repository (`git init`, and ' +
