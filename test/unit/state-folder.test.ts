@@ -2,10 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { commands } from '../../ts-src/cli/all.ts';
+import { loadCommands } from '../../ts-src/cli/all.ts';
 import { farmState } from '../../ts-src/cli/farm/work.ts';
 import { manualPage } from '../../ts-src/cli/manual.ts';
 import { openWorkspace } from '../../ts-src/cli/planning.ts';
+
+const commands = await loadCommands();
 
 describe('the state folder', () => {
   const before = process.env.SLIPWAY_STATE;
