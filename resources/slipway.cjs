@@ -515,133 +515,133 @@ const places = {
  ],
  "ts-src/read/git/credentials.ts and others": [
   2030561,
-  2050979,
+  2053300,
   46860
  ],
  "ts-src/read/lockfile.ts": [
-  2051008,
-  2051514,
-  47282
+  2053329,
+  2053835,
+  47329
  ],
  "ts-src/read/lockfile.ts and others": [
-  2051554,
-  2056066,
-  47296
+  2053875,
+  2058387,
+  47343
  ],
  "ts-src/read/source-entry.ts and others": [
-  2056110,
-  2059641,
-  47418
+  2058431,
+  2061962,
+  47465
  ],
  "ts-src/read/workspace.ts and others": [
-  2059682,
-  2061012,
-  47488
+  2062003,
+  2063333,
+  47535
  ],
  "ts-src/read/yaml.ts and others": [
-  2061048,
-  2165033,
-  47519
+  2063369,
+  2167354,
+  47566
  ],
  "ts-src/render/compare.ts and others": [
-  2165074,
-  2166637,
-  50186
+  2167395,
+  2168958,
+  50233
  ],
  "ts-src/render/lock.ts and others": [
-  2166675,
-  2168506,
-  50229
+  2168996,
+  2170827,
+  50276
  ],
  "ts-src/render/summary.ts and others": [
-  2168547,
-  2173697,
-  50264
+  2170868,
+  2176018,
+  50311
  ],
  "ts-src/render/table.ts and others": [
-  2173736,
-  2174422,
-  50363
+  2176057,
+  2176743,
+  50410
  ],
  "ts-src/render/template.ts and others": [
-  2174464,
-  2189825,
-  50378
+  2176785,
+  2192146,
+  50425
  ],
  "ts-src/sandbox/apt-call.ts and others": [
-  2189868,
-  2207394,
-  50844
+  2192189,
+  2209715,
+  50891
  ],
  "ts-src/sandbox/archive-names.ts and others": [
-  2207442,
-  2209302,
-  51263
+  2209763,
+  2211623,
+  51310
  ],
  "ts-src/sandbox/archive.ts and others": [
-  2209344,
-  2215744,
-  51307
+  2211665,
+  2218065,
+  51354
  ],
  "ts-src/sandbox/base-archive.ts and others": [
-  2215791,
-  2229720,
-  51449
+  2218112,
+  2232041,
+  51496
  ],
  "ts-src/sandbox/control-groups.ts and others": [
-  2229769,
-  2257871,
-  51787
+  2232090,
+  2260192,
+  51834
  ],
  "ts-src/sandbox/doctor.ts and others": [
-  2257912,
-  2269787,
-  52392
+  2260233,
+  2272108,
+  52439
  ],
  "ts-src/sandbox/package-mirror.ts and others": [
-  2269836,
-  2273481,
-  52636
+  2272157,
+  2275802,
+  52683
  ],
  "ts-src/sandbox/scratch.ts and others": [
-  2273523,
-  2275558,
-  52721
+  2275844,
+  2277879,
+  52768
  ],
  "ts-src/store/s3-blobs.ts": [
-  2275588,
-  2276050,
-  52772
+  2277909,
+  2278371,
+  52819
  ],
  "ts-src/store/s3-blobs.ts and others": [
-  2276091,
-  2290190,
-  52786
+  2278412,
+  2292511,
+  52833
  ],
  "ts-src/store/s3-credentials.ts and others": [
-  2290237,
-  2446794,
-  53107
+  2292558,
+  2449115,
+  53154
  ],
  "ts-src/store/s3-place.ts": [
-  2446824,
-  2447034,
-  57596
+  2449145,
+  2449355,
+  57643
  ],
  "ts-src/store/s3-place.ts and others": [
-  2447075,
-  2447875,
-  57604
+  2449396,
+  2450196,
+  57651
  ],
  "ts-src/text/cut.ts and others": [
-  2447910,
-  2448317,
-  57624
+  2450231,
+  2450638,
+  57671
  ],
  "undefined and others": [
-  2448343,
-  2449847,
-  57635
+  2450664,
+  2452168,
+  57682
  ]
 };
 const loaded = new Map();
@@ -19366,7 +19366,7 @@ async function makeDocs(values, opened, workers, signal) {
     session.input.plan.stamp
   );
   const { organization } = distro;
-  const digest = siteDigest(organization, packages, "30b25c1b736ee42824110dd5dac70d888cf73a63e798a987bb6d33af870ab694");
+  const digest = siteDigest(organization, packages, "61ca4b78b38fb7a2463b38744b3fb55d36ca7e3dfec0aa7002933b771b9103e6");
   const state = stateOf(session.input.plan.stamp, digest, packages);
   const published = values.publish === void 0 ? {} : { published: { channel: values.publish, state: state.path } };
   const site = await writeFolder(
@@ -47529,7 +47529,7 @@ const { reasonOf, run } = load("ts-src/io/process.ts and others");
 const { bad, error, good } = load("ts-src/model/diagnostics.ts and others");
 const { readIf, sha256, writeWhole } = load("ts-src/io/faults.ts and others");
 const { entry } = load("ts-src/model/maps.ts and others");
-const { isLocalUrl, redacted } = load("ts-src/model/urls.ts and others");
+const { decoded, isLocalUrl, isSourceUrl, redacted } = load("ts-src/model/urls.ts and others");
 const { existsSync: existsSync2, lstatSync, statSync } = require("node:fs");
 const { dirname: dirname2, join, relative, resolve } = require("node:path");
 const { existsSync } = require("node:fs");
@@ -47552,8 +47552,9 @@ function closeNames() {
 function mayUseCredentials(url, submodule) {
   if (isLocalUrl(url)) return false;
   if (!submodule && !closed) return true;
-  return named.has(plainUrl(url)) || prefixes.some((p) => p.endsWith("/") ? url.startsWith(p) && !url.includes("/../") : plainUrl(p) === plainUrl(url));
+  return named.has(plainUrl(url)) || prefixes.some((p) => p.endsWith("/") ? url.startsWith(p) && !leavesFolder(url) : plainUrl(p) === plainUrl(url));
 }
+var leavesFolder = (url) => decoded(decoded(url)).split(/[/\\:]/).includes("..");
 var localFault = (url) => closed && isLocalUrl(url) && !named.has(plainUrl(url)) ? error("request-source", `${url} is a path on this machine, and the target branch does not list it`, {
   hint: "a pull request may only add https and ssh URLs; add a local path on the target branch first"
 }) : void 0;
@@ -47565,7 +47566,7 @@ function loginOf(url) {
   const plain = `${scheme}://${host}${path}`;
   if (scheme.toLowerCase() === "http" && !isLoopback(host)) return { plain };
   const colon = user.indexOf(":");
-  const decoded = (text) => {
+  const decoded2 = (text) => {
     try {
       return decodeURIComponent(text);
     } catch {
@@ -47576,8 +47577,8 @@ function loginOf(url) {
     plain,
     login: {
       env: {
-        SLIPWAY_URL_USER: decoded(colon < 0 ? user : user.slice(0, colon)),
-        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded(user.slice(colon + 1))
+        SLIPWAY_URL_USER: decoded2(colon < 0 ? user : user.slice(0, colon)),
+        SLIPWAY_URL_PASSWORD: colon < 0 ? "" : decoded2(user.slice(colon + 1))
       },
       settings: [
         [`credential.${scheme}://${host}.helper`, ""],
@@ -47663,6 +47664,26 @@ function useGitCredentials(env2) {
 
 // ts-src/read/git/process.ts
 
+// ts-src/read/git/redirects.ts
+var asked = "/info/refs?service=git-upload-pack";
+var isRedirected = (stderr) => /returned error: 30[12378]\b/.test(stderr);
+var tracing = { GIT_TRACE_CURL: "1", GIT_TRACE_CURL_NO_DATA: "1", GIT_TRACE_REDACT: "1" };
+function redirectIn(trace, url) {
+  const location = [...trace.matchAll(/<= Recv header: location: *(\S+)/gi)].at(-1)?.[1];
+  const base = `${url.replace(/\/+$/, "")}${asked}`;
+  if (location === void 0 || !URL.canParse(location, base)) return void 0;
+  const target = new URL(location, base).href;
+  if (!target.endsWith(asked)) return void 0;
+  const at = target.slice(0, -asked.length);
+  return /^https?:\/\/[^/@]+\//.test(at) && isSourceUrl(at, true) ? at : void 0;
+}
+function staysOnHost(from, to) {
+  if (!URL.canParse(from) || !URL.canParse(to)) return false;
+  const [before, after] = [new URL(from), new URL(to)];
+  return before.host === after.host && (before.protocol === after.protocol || after.protocol === "https:");
+}
+
+// ts-src/read/git/process.ts
 var stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
 var settings = [
   ["core.autocrlf", "false"],
@@ -47672,7 +47693,9 @@ var settings = [
   ["protocol.version", "2"],
   ["advice.detachedHead", "false"],
   ["http.lowSpeedLimit", "10"],
-  ["http.lowSpeedTime", String(stallSeconds)]
+  ["http.lowSpeedTime", String(stallSeconds)],
+  // Redirects are followed here, since git would use the logins of any host.
+  ["http.followRedirects", "false"]
 ];
 function withSettings(env2, added) {
   const first = Number(env2.GIT_CONFIG_COUNT ?? 0) || 0;
@@ -47704,26 +47727,42 @@ var passing = /timed out|connection reset|connection closed|early EOF|unexpected
 var waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
 var longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 6e4;
 var hostOf = (url) => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
+var redirects = /* @__PURE__ *%%/ new Map();
+var mostRedirects = 5;
+var placeOf = (plain) => redirects.get(plain) ?? { at: plain, onHost: true };
 function askFor(url, submodule) {
   if (isLocalUrl(url)) return { url, env: {} };
   const { plain, login } = loginOf(url);
+  const { at, onHost } = placeOf(plain);
   const env2 = environment();
-  if (!mayUseCredentials(plain, submodule)) return { url: plain, env: anonymous(env2) };
-  return { url: plain, env: login ? withSettings({ ...env2, ...login.env }, login.settings) : {} };
+  const own = login ? withSettings({ ...env2, ...login.env }, login.settings) : env2;
+  const allowed = onHost && mayUseCredentials(plain, submodule) ? own : anonymous(env2);
+  return { url: plain, env: at === plain ? allowed : withSettings(allowed, [[`url.${at}.insteadOf`, plain]]) };
+}
+async function followRedirect(ask, hops) {
+  if (hops >= mostRedirects) return false;
+  const { at, onHost } = placeOf(ask.url);
+  const signal = AbortSignal.timeout(longest);
+  const { stderr } = await git(["ls-remote", "--", ask.url, "HEAD"], { env: { ...ask.env, ...tracing }, signal });
+  const to = redirectIn(stderr, at);
+  if (to !== void 0) redirects.set(ask.url, { at: to, onHost: onHost && staysOnHost(at, to) });
+  return to !== void 0;
 }
 function passingFault(stderr) {
   if (refused.test(stderr)) return "refused";
   return passing.test(stderr) ? "passing" : void 0;
 }
 async function patiently(args, options, { url, submodule, reporter }) {
-  const ask = askFor(url, submodule === true);
+  let hops = 0;
   for (let tried = 0; ; tried++) {
+    const ask = askFor(url, submodule === true);
     const signal = AbortSignal.timeout(longest);
     const o = await slowly(
       hostOf(url),
       git(args(ask.url), { ...options, env: { ...ask.env, ...options.env }, signal })
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 6e4} minutes` };
+    if (o.code !== 0 && isRedirected(o.stderr) && await followRedirect(ask, hops++)) continue;
     const why = o.code === 0 ? void 0 : passingFault(o.stderr);
     const seconds = why && waits[why][tried];
     if (!why || seconds === void 0) return o;
@@ -47757,11 +47796,19 @@ var storeFault = (what, o, gitDir, code2 = "source-store") => diskWasFull(o) ? e
 }) : error(code2, `${what}: ${gitReason(o)}`);
 function unreachable({ url, submodule }, o, gitDir) {
   if (gitDir !== void 0 && diskWasFull(o)) return bad(storeFault(`can't fetch ${url}`, o, gitDir));
+  if (refused.test(o.stderr))
+    return bad(
+      error("source-busy", `${url} allows no more requests for now: ${gitReason(o)}`, {
+        hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
+      })
+    );
+  const { plain } = loginOf(url);
+  const { at, onHost } = placeOf(plain);
+  const unnamed = "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one";
+  const hint = isLocalUrl(url) || mayUseCredentials(plain, submodule === true) ? remedyOf(url, o.stderr) : unnamed;
   return bad(
-    refused.test(o.stderr) ? error("source-busy", `${url} allows no more requests for now: ${gitReason(o)}`, {
-      hint: "try again later (sources that were read are kept), or configure a login for that host in git to raise the limit"
-    }) : error("source-unreachable", `can't read ${url}: ${gitReason(o)}`, {
-      hint: isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true) ? remedyOf(url, o.stderr) : "no login is used for a repository that the distro repository does not name: add its URL to `submodules` in distro.yaml where it needs one"
+    error("source-unreachable", `can't read ${url}: ${gitReason(o)}`, {
+      hint: onHost ? hint : `it redirects to ${at}, where no login is used: name that URL if this is right`
     })
   );
 }
@@ -47859,17 +47906,17 @@ async function outputFault(root) {
 async function placeFault(path) {
   const parent = statSync(dirname2(path), { throwIfNoEntry: false });
   if (!parent?.isDirectory() || isOurs(parent)) return void 0;
-  const asked = await git(["rev-parse", "--git-dir"], { cwd: dirname2(path), env });
-  if (asked.code === 0) return void 0;
+  const asked2 = await git(["rev-parse", "--git-dir"], { cwd: dirname2(path), env });
+  if (asked2.code === 0) return void 0;
   return error(code, `the folder that it lies in belongs to another user (${parent.uid})`, {
     file: path,
-    hint: /dubious/.test(asked.stderr) ? `${elsewhere}; git says: ${reasonOf(asked)}` : elsewhere
+    hint: /dubious/.test(asked2.stderr) ? `${elsewhere}; git says: ${reasonOf(asked2)}` : elsewhere
   });
 }
 
 // ts-src/read/parse-cache.ts
 
-var edition = `${"0.1.0"} ${"30b25c1b736ee42824110dd5dac70d888cf73a63e798a987bb6d33af870ab694"}`;
+var edition = `${"0.1.0"} ${"61ca4b78b38fb7a2463b38744b3fb55d36ca7e3dfec0aa7002933b771b9103e6"}`;
 var digestLength = 27;
 var lengthLength = 9;
 var headLength = digestLength + lengthLength;

@@ -1,5 +1,5 @@
 import { error, type Diagnostic } from '../../model/diagnostics.ts';
-import { isLocalUrl } from '../../model/urls.ts';
+import { decoded, isLocalUrl } from '../../model/urls.ts';
 
 /**
  * Repositories that the distro repository names, and hosts where submodules may use a login; see `nameRepositories`.
@@ -36,9 +36,15 @@ export function mayUseCredentials(url: string, submodule: boolean): boolean {
   if (!submodule && !closed) return true;
   return (
     named.has(plainUrl(url)) ||
-    prefixes.some((p) => (p.endsWith('/') ? url.startsWith(p) && !url.includes('/../') : plainUrl(p) === plainUrl(url)))
+    prefixes.some((p) => (p.endsWith('/') ? url.startsWith(p) && !leavesFolder(url) : plainUrl(p) === plainUrl(url)))
   );
 }
+
+/** Whether a URL may name something above its folder. Servers decode escapes before they look at `..`. */
+const leavesFolder = (url: string): boolean =>
+  decoded(decoded(url))
+    .split(/[/\\:]/)
+    .includes('..');
 
 /**
  * The error for a local repository or archive that only the pull request names, not its target branch. Local files are

@@ -5,6 +5,7 @@ import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
+import { isRedirected, redirectIn, staysOnHost, tracing } from './redirects.ts';
 
 /** Seconds without data after which a server is given up. */
 export const stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
@@ -19,6 +20,8 @@ const settings: [string, string][] = [
   ['advice.detachedHead', 'false'],
   ['http.lowSpeedLimit', '10'],
   ['http.lowSpeedTime', String(stallSeconds)],
+  // Redirects are followed here, since git would use the logins of any host.
+  ['http.followRedirects', 'false'],
 ];
 
 /** Adds settings to git's settings in the environment. */
@@ -82,13 +85,37 @@ const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
 
 export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
+/** A repository's place after redirects, and whether all of them stayed on its host. */
+interface Place {
+  at: string;
+  onHost: boolean;
+}
+const redirects = new Map<string, Place>();
+const mostRedirects = 5;
+
+/** The place of a URL without login, as far as its redirects are known. */
+export const placeOf = (plain: string): Place => redirects.get(plain) ?? { at: plain, onHost: true };
+
 /** URL and environment for a request: the URL has no login; the environment has it if that is allowed. */
 function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.ProcessEnv } {
   if (isLocalUrl(url)) return { url, env: {} };
   const { plain, login } = loginOf(url);
+  const { at, onHost } = placeOf(plain);
   const env = environment();
-  if (!mayUseCredentials(plain, submodule)) return { url: plain, env: anonymous(env) };
-  return { url: plain, env: login ? withSettings({ ...env, ...login.env }, login.settings) : {} };
+  const own = login ? withSettings({ ...env, ...login.env }, login.settings) : env;
+  const allowed = onHost && mayUseCredentials(plain, submodule) ? own : anonymous(env);
+  return { url: plain, env: at === plain ? allowed : withSettings(allowed, [[`url.${at}.insteadOf`, plain]]) };
+}
+
+/** Asks where the server redirects a repository. False if that is unknown, or there were too many redirects. */
+async function followRedirect(ask: { url: string; env: NodeJS.ProcessEnv }, hops: number): Promise<boolean> {
+  if (hops >= mostRedirects) return false;
+  const { at, onHost } = placeOf(ask.url);
+  const signal = AbortSignal.timeout(longest);
+  const { stderr } = await git(['ls-remote', '--', ask.url, 'HEAD'], { env: { ...ask.env, ...tracing }, signal });
+  const to = redirectIn(stderr, at);
+  if (to !== undefined) redirects.set(ask.url, { at: to, onHost: onHost && staysOnHost(at, to) });
+  return to !== undefined;
 }
 
 export interface Remote {
@@ -113,14 +140,16 @@ export async function patiently(
   options: GitOptions,
   { url, submodule, reporter }: Remote,
 ): Promise<Outcome> {
-  const ask = askFor(url, submodule === true);
+  let hops = 0;
   for (let tried = 0; ; tried++) {
+    const ask = askFor(url, submodule === true);
     const signal = AbortSignal.timeout(longest);
     const o = await slowly(
       hostOf(url),
       git(args(ask.url), { ...options, env: { ...ask.env, ...options.env }, signal }),
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 60_000} minutes` };
+    if (o.code !== 0 && isRedirected(o.stderr) && (await followRedirect(ask, hops++))) continue;
     const why = o.code === 0 ? undefined : passingFault(o.stderr);
     const seconds = why && waits[why][tried];
     if (!why || seconds === undefined) return o;
@@ -177,20 +206,24 @@ export const storeFault = (what: string, o: Outcome, gitDir: string, code = 'sou
 /** The error of a request that failed. `gitDir`: the repository that it was to fill, if any. */
 export function unreachable({ url, submodule }: Remote, o: Outcome, gitDir?: string): Result<never> {
   if (gitDir !== undefined && diskWasFull(o)) return bad(storeFault(`can't fetch ${url}`, o, gitDir));
+  if (refused.test(o.stderr))
+    return bad(
+      error('source-busy', `${url} allows no more requests for now: ${gitReason(o)}`, {
+        hint:
+          'try again later (sources that were read are kept), ' +
+          'or configure a login for that host in git to raise the limit',
+      }),
+    );
+  const { plain } = loginOf(url);
+  const { at, onHost } = placeOf(plain);
+  const unnamed =
+    'no login is used for a repository that the distro repository does not name: ' +
+    'add its URL to `submodules` in distro.yaml where it needs one';
+  const hint = isLocalUrl(url) || mayUseCredentials(plain, submodule === true) ? remedyOf(url, o.stderr) : unnamed;
   return bad(
-    refused.test(o.stderr)
-      ? error('source-busy', `${url} allows no more requests for now: ${gitReason(o)}`, {
-          hint:
-            'try again later (sources that were read are kept), ' +
-            'or configure a login for that host in git to raise the limit',
-        })
-      : error('source-unreachable', `can't read ${url}: ${gitReason(o)}`, {
-          hint:
-            isLocalUrl(url) || mayUseCredentials(loginOf(url).plain, submodule === true)
-              ? remedyOf(url, o.stderr)
-              : 'no login is used for a repository that the distro repository does not name: ' +
-                'add its URL to `submodules` in distro.yaml where it needs one',
-        }),
+    error('source-unreachable', `can't read ${url}: ${gitReason(o)}`, {
+      hint: onHost ? hint : `it redirects to ${at}, where no login is used: name that URL if this is right`,
+    }),
   );
 }
 
