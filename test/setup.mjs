@@ -18,7 +18,6 @@ const tools = {
   newuidmap: 'uidmap',
   git: 'git',
   curl: 'curl',
-  'git-lfs': 'git-lfs',
   ip: 'iproute2',
   xz: 'xz-utils',
   zstd: 'zstd',

@@ -1,12 +1,10 @@
-import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists, noteUse, temporaryBeside, makeFolder } from '../../io/files.ts';
-import { sha256 } from '../../model/digest.ts';
-import { sizeText } from '../../model/sizes.ts';
-import { run } from '../../io/process.ts';
-import { git, gitReason, patiently, storeFault } from './process.ts';
-import { largestTree, listTree, tooLarge, type TreeEntry } from './tree.ts';
+import { bringLargeFiles } from './large-files.ts';
+import { git, storeFault } from './process.ts';
+import { listTree } from './tree.ts';
 
 /** Writes a tree into `folder`, which must be empty: files, modes and symlinks, without git's data. */
 export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
@@ -31,72 +29,6 @@ export async function checkout(snapshot: { gitDir: string }, tree: string, folde
     rmSync(index, { force: true });
   }
 }
-
-/** Fetches files of Git LFS: a package must not ship their pointers. */
-async function bringLargeFiles(gitDir: string, held: readonly TreeEntry[], folder: string): Promise<Result<string>> {
-  const files = held.map((e) => e.path).filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
-  if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
-  const found = await run('find', [
-    folder,
-    '-type',
-    'f',
-    '-size',
-    '-2',
-    '-exec',
-    'grep',
-    '-lZ',
-    '^version https://git-lfs.github.com/spec/v1$',
-    '{}',
-    '+',
-  ]);
-  const pointers = found.stdout.split('\0').filter(Boolean);
-  const [pointer] = pointers;
-  if (pointer === undefined) return good(folder);
-  const fault = (why: string) =>
-    bad(
-      error(
-        'source-lfs',
-        `${relative(folder, pointer)} and ${pointers.length - 1} more are stored with Git LFS: ${why}`,
-        {
-          hint:
-            'install git-lfs on the machine that reads sources; the ' +
-            'server must offer LFS below the URL of the repository',
-        },
-      ),
-    );
-  const origin = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim();
-  if ((await git(['lfs', 'version'])).code !== 0) return fault('git-lfs is not installed');
-  if (!origin) return fault('it is not known where they are');
-  // Ignores the URL in the repository's .lfsconfig: logins go to the repository's host only.
-  const server = [
-    '-c',
-    `lfs.url=${origin.replace(/(\.git)?\/*$/, '.git')}/info/lfs`,
-    '-c',
-    'lfs.basictransfersonly=true',
-  ];
-  let total = 0;
-  for (const file of pointers) {
-    const pointer = readText(file);
-    const got = await patiently(
-      () => [...server, 'lfs', 'smudge'],
-      { gitDir, input: pointer, binary: true, cwd: gitDir, env: { GIT_LFS_SKIP_SMUDGE: '0' } },
-      { url: origin, reporter: {} },
-    );
-    const bytes = Buffer.from(got.stdout, 'latin1');
-    const digest = /^oid sha256:([0-9a-f]{64})$/m.exec(pointer)?.[1];
-    if (got.code !== 0 || sha256(bytes) !== digest)
-      return fault(got.code === 0 ? 'what the server sent is not it' : gitReason(got));
-    total += bytes.length;
-    if (total > largestTree.bytes) return tooLarge(origin, `${sizeText(largestTree.bytes)} in Git LFS`);
-    writeFileSync(file, bytes);
-  }
-  return good(folder);
-}
-
-const readText = (file: string): string => {
-  const status = lstatSync(file, { throwIfNoEntry: false });
-  return status?.isFile() && status.size < 1 << 20 ? readFileSync(file, 'utf8') : '';
-};
 
 /** Checks out a ref of a user's repository below `state`. `top`: the root folder of that repository. */
 export async function checkoutRef(

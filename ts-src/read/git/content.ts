@@ -1,20 +1,15 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { exists, noteUse, readIf, sha256File, writeWhole, makeFolder } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
-import { run } from '../../io/process.ts';
-import { slowly } from '../../io/slow.ts';
-import { readBody } from '../../io/response.ts';
-import { sizeText } from '../../model/sizes.ts';
-import { decoded } from '../../model/urls.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
-import { localFault, loginOf } from './credentials.ts';
+import { localFault } from './credentials.ts';
+import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, hostOf, gitReason, plainReason, stallSeconds, storeFault, outputOf } from './process.ts';
-import { messageOf } from '../../io/faults.ts';
+import { git, gitReason, outputOf, storeFault } from './process.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
@@ -152,100 +147,5 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
     return await outputOf(['write-tree'], { gitDir, env });
   } finally {
     rmSync(index, { force: true });
-  }
-}
-
-/** Limit for downloads in bytes: archives and indices are smaller, and a server may send without end. */
-const largestDownload = 4 * 2 ** 30;
-
-const downloadOptions = [
-  '--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time',
-  '--proto =http,https --proto-redir =http,https',
-  `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
-].flatMap((options) => options.split(' '));
-
-/** The message for a server's answer 404. */
-export const answeredMissing = 'the server has no such file (404)';
-const answered = (status: number): string => {
-  if (status === 404) return answeredMissing;
-  return status === 401 || status === 403 ? `the server allows no access (${status})` : `the server answered ${status}`;
-};
-
-/** curl's message without its prefixes and numbers. */
-function curlReason(said: string): string {
-  const status = /returned error: (\d{3})/.exec(said)?.[1];
-  return status === undefined ? plainReason(said.trim().replace(/^curl: \(\d+\) /, '')) : answered(Number(status));
-}
-
-/** The local path of a URL or path; undefined if it is remote. */
-function localPath(url: string): string | undefined {
-  if (url.startsWith('file://')) return decoded(new URL(url).pathname);
-  return /^[a-z+]+:\/\//.test(url) ? undefined : url;
-}
-
-/** Copies a regular local file. Refuses FIFOs and devices, which may have no end. */
-function copyRegular(from: string, to: string, most: number): string | undefined {
-  const found = statSync(from);
-  if (!found.isFile()) return 'it is no regular file';
-  if (found.size > most) return tooMuch(most);
-  copyFileSync(from, to);
-  return undefined;
-}
-
-const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
-
-/**
- * Gets a file by http, https, file URL or path, of limited size. With `since`, writes nothing if the server has no
- * newer version.
- */
-export async function download(
-  url: string,
-  file: string,
-  { since, most = largestDownload }: { since?: string | undefined; most?: number } = {},
-): Promise<Result<string>> {
-  try {
-    const local = localPath(url);
-    if (local !== undefined) {
-      const fault = copyRegular(local, file, most);
-      return fault === undefined ? good(file) : bad(error('source-unreachable', `can't fetch ${url}: ${fault}`));
-    }
-    const { plain, login } = loginOf(url);
-    const got = await slowly(
-      hostOf(url),
-      run(
-        'sh',
-        // curl can't limit a response without a length, so the kernel does, in blocks of 512 bytes.
-        [
-          '-c',
-          `ulimit -f ${Math.ceil(most / 512) + 1}; exec curl "$@"`,
-          'sh',
-          ...downloadOptions,
-          '--max-filesize',
-          String(most),
-          ...(since === undefined ? [] : ['--time-cond', since]),
-          '--output',
-          file,
-          ...(login ? ['--config', '-'] : []),
-          '--',
-          plain,
-        ],
-        login
-          ? { input: `user = ${JSON.stringify(`${login.env.SLIPWAY_URL_USER}:${login.env.SLIPWAY_URL_PASSWORD}`)}\n` }
-          : {},
-      ),
-    );
-    if (got.code === 127) {
-      const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
-      if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: ${answered(response.status)}`));
-      const body = await readBody(response, Math.min(most, 1 << 30));
-      if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));
-      writeFileSync(file, body);
-    } else if (got.code !== 0) {
-      const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : curlReason(got.stderr);
-      return bad(error('source-unreachable', `can't fetch ${url}: ${why}`));
-    }
-    return good(file);
-  } catch (e) {
-    return bad(error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`));
   }
 }

@@ -57,7 +57,7 @@ export const localFault = (url: string): Diagnostic | undefined =>
       })
     : undefined;
 
-const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
+export const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/.test(host);
 
 /**
  * Splits a URL into the URL without login, and the login as environment variables for git, since command lines are

@@ -2,7 +2,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { isScpLike } from '../../model/urls.ts';
 
 export { checkout, checkoutRef } from './checkout.ts';
-export { answeredMissing, download, fetchArchive, snapshotFolder } from './content.ts';
+export { fetchArchive, snapshotFolder } from './content.ts';
+export { answeredMissing, download } from './download.ts';
 export { fetchCommit, fetchCommits, repositoryFolder, type Snapshot } from './fetch.ts';
 export { readFiles } from './files.ts';
 export { git, local, type Reporter } from './process.ts';

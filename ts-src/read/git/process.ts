@@ -107,6 +107,9 @@ function askFor(url: string, submodule: boolean): { url: string; env: NodeJS.Pro
   return { url: plain, env: at === plain ? allowed : withSettings(allowed, [[`url.${at}.insteadOf`, plain]]) };
 }
 
+/** The environment of programs that ask the server of a repository, as git gets it. */
+export const environmentFor = (url: string): NodeJS.ProcessEnv => ({ ...environment(), ...askFor(url, false).env });
+
 /** Asks where the server redirects a repository. False if that is unknown, or there were too many redirects. */
 async function followRedirect(ask: { url: string; env: NodeJS.ProcessEnv }, hops: number): Promise<boolean> {
   if (hops >= mostRedirects) return false;

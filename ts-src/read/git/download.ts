@@ -1,0 +1,115 @@
+import { copyFileSync, statSync, writeFileSync } from 'node:fs';
+import { bad, error, good, type Result } from '../../model/diagnostics.ts';
+import { messageOf } from '../../io/faults.ts';
+import { run } from '../../io/process.ts';
+import { readBody } from '../../io/response.ts';
+import { slowly } from '../../io/slow.ts';
+import { sizeText } from '../../model/sizes.ts';
+import { decoded } from '../../model/urls.ts';
+import { loginOf } from './credentials.ts';
+import { hostOf, plainReason, stallSeconds } from './process.ts';
+
+/** Limit for downloads in bytes: archives and indices are smaller, and a server may send without end. */
+const largestDownload = 4 * 2 ** 30;
+
+const downloadOptions = [
+  '--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time',
+  '--proto =http,https --proto-redir =http,https',
+  `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
+].flatMap((options) => options.split(' '));
+
+/** The message for a server's answer 404. */
+export const answeredMissing = 'the server has no such file (404)';
+const answered = (status: number): string => {
+  if (status === 404) return answeredMissing;
+  return status === 401 || status === 403 ? `the server allows no access (${status})` : `the server answered ${status}`;
+};
+
+/** Whether a message says that the server wants a login. */
+export const wantsLogin = (message: string): boolean => message.endsWith('allows no access (401)');
+
+/** curl's message without its prefixes and numbers. */
+function curlReason(said: string): string {
+  const status = /returned error: (\d{3})/.exec(said)?.[1];
+  return status === undefined ? plainReason(said.trim().replace(/^curl: \(\d+\) /, '')) : answered(Number(status));
+}
+
+/** The local path of a URL or path; undefined if it is remote. */
+function localPath(url: string): string | undefined {
+  if (url.startsWith('file://')) return decoded(new URL(url).pathname);
+  return /^[a-z+]+:\/\//.test(url) ? undefined : url;
+}
+
+/** Copies a regular local file. Refuses FIFOs and devices, which may have no end. */
+function copyRegular(from: string, to: string, most: number): string | undefined {
+  const found = statSync(from);
+  if (!found.isFile()) return 'it is no regular file';
+  if (found.size > most) return tooMuch(most);
+  copyFileSync(from, to);
+  return undefined;
+}
+
+const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
+
+/** A text in curl's configuration. */
+export const curlText = (text: string): string => JSON.stringify(text);
+
+/**
+ * Gets a file by http, https, file URL or path, of limited size. With `since`, writes nothing if the server has no
+ * newer version. `config`: more lines of curl's configuration, which may be secret.
+ */
+export async function download(
+  url: string,
+  file: string,
+  {
+    since,
+    most = largestDownload,
+    config = [],
+  }: { since?: string | undefined; most?: number; config?: readonly string[] } = {},
+): Promise<Result<string>> {
+  try {
+    const local = localPath(url);
+    if (local !== undefined) {
+      const fault = copyRegular(local, file, most);
+      return fault === undefined ? good(file) : bad(error('source-unreachable', `can't fetch ${url}: ${fault}`));
+    }
+    const { plain, login } = loginOf(url);
+    const user = login ? [`user = ${curlText(`${login.env.SLIPWAY_URL_USER}:${login.env.SLIPWAY_URL_PASSWORD}`)}`] : [];
+    const lines = [...user, ...config].map((line) => `${line}\n`);
+    const got = await slowly(
+      hostOf(url),
+      run(
+        'sh',
+        // curl can't limit a response without a length, so the kernel does, in blocks of 512 bytes.
+        [
+          '-c',
+          `ulimit -f ${Math.ceil(most / 512) + 1}; exec curl "$@"`,
+          'sh',
+          ...downloadOptions,
+          '--max-filesize',
+          String(most),
+          ...(since === undefined ? [] : ['--time-cond', since]),
+          '--output',
+          file,
+          ...(lines.length ? ['--config', '-'] : []),
+          '--',
+          plain,
+        ],
+        lines.length ? { input: lines.join('') } : {},
+      ),
+    );
+    if (got.code === 127 && !config.length) {
+      const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
+      if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: ${answered(response.status)}`));
+      const body = await readBody(response, Math.min(most, 1 << 30));
+      if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));
+      writeFileSync(file, body);
+    } else if (got.code !== 0) {
+      const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : curlReason(got.stderr);
+      return bad(error('source-unreachable', `can't fetch ${url}: ${why}`));
+    }
+    return good(file);
+  } catch (e) {
+    return bad(error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`));
+  }
+}
