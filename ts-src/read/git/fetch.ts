@@ -1,5 +1,5 @@
 import { first } from '../../model/lists.ts';
-import { rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sha256 } from '../../model/digest.ts';
@@ -10,6 +10,7 @@ import { withMutex } from '../../io/mutex.ts';
 import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
 import {
+  exceeds,
   git,
   local,
   diskWasFull,
@@ -162,7 +163,8 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
     remote,
   );
   // A server may refuse commits that are not a branch's head; all branches and tags are fetched then.
-  if (fetched.code !== 0 && !refused.test(fetched.stderr) && !diskWasFull(fetched))
+  const final = refused.test(fetched.stderr) || exceeds(fetched.stderr) || diskWasFull(fetched);
+  if (fetched.code !== 0 && !final)
     fetched = await patiently(
       (at) => [
         'fetch',
@@ -176,10 +178,20 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
       { gitDir },
       remote,
     );
-  if (fetched.code !== 0) return unreachable(remote, fetched, gitDir);
+  if (fetched.code !== 0) {
+    dropPartial(gitDir);
+    return unreachable(remote, fetched, gitDir);
+  }
   for (const c of lacking)
     if (!(await hasTree(gitDir, c))) return bad(error('source-ref', `${url} has no commit ${c}`));
   return good(undefined);
+}
+
+/** Removes packs whose fetch failed: git leaves them if it is killed. */
+function dropPartial(gitDir: string): void {
+  const folder = join(gitDir, 'objects', 'pack');
+  if (!exists(folder)) return;
+  for (const name of readdirSync(folder)) if (name.startsWith('tmp_')) rmSync(join(folder, name), { force: true });
 }
 
 /** Subtracts a commit's size from the budget, for each use. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { error, bad, good, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { isLocalUrl, redacted } from '../../model/urls.ts';
+import { sizeText } from '../../model/sizes.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
@@ -51,14 +52,28 @@ interface GitOptions {
   input?: string;
   env?: NodeJS.ProcessEnv;
   signal?: AbortSignal;
+  /** A server sends: limit memory and files. */
+  limited?: boolean;
   /** Preserve every byte of the output, as one character each (latin1). */
   binary?: boolean;
   /** Called with chunks of the output. An exception ends git. */
   onOutput?: (chunk: Buffer) => void;
 }
 
-export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> =>
-  run('git', options.gitDir ? ['--git-dir', options.gitDir, ...args] : args, {
+/** Limits of git while a server sends to it: memory in KiB, and a file's bytes. A server could send without end. */
+export const fetchLimits = { memory: 4 << 20, file: 16 * 2 ** 30 };
+
+/** A program that runs git within the limits. Those of the machine may be lower. */
+function limitedGit(): [program: string, ...args: string[]] {
+  const { memory, file } = fetchLimits;
+  const limits = `ulimit -d ${memory}; ulimit -f ${Math.ceil(file / 512)}`;
+  // Without the signal, git tells that a file is too large.
+  return ['sh', '-c', `{ ${limits}; } 2>/dev/null; trap '' XFSZ; exec git "$@"`, 'sh'];
+}
+
+export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> => {
+  const [program, ...first] = options.limited ? limitedGit() : ['git'];
+  return run(program, [...first, ...(options.gitDir ? ['--git-dir', options.gitDir] : []), ...args], {
     ...(options.cwd ? { cwd: options.cwd } : {}),
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.signal ? { signal: options.signal } : {}),
@@ -66,6 +81,7 @@ export const git = (args: string[], options: GitOptions = {}): Promise<Outcome> 
     ...(options.onOutput ? { onOutput: options.onOutput } : {}),
     env: { ...environment(), ...options.env },
   });
+};
 
 /** Progress messages while sources are read. */
 export interface Reporter {
@@ -75,6 +91,8 @@ export interface Reporter {
   waiting?(text: string): void;
 }
 
+/** Whether git ended at a limit. */
+export const exceeds = (stderr: string): boolean => /Out of memory|File too large/i.test(stderr);
 export const refused = /\b429\b|rate limit|too many requests|abuse detection/i;
 const passing =
   /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
@@ -115,7 +133,11 @@ async function followRedirect(ask: { url: string; env: NodeJS.ProcessEnv }, hops
   if (hops >= mostRedirects) return false;
   const { at, onHost } = placeOf(ask.url);
   const signal = AbortSignal.timeout(longest);
-  const { stderr } = await git(['ls-remote', '--', ask.url, 'HEAD'], { env: { ...ask.env, ...tracing }, signal });
+  const { stderr } = await git(['ls-remote', '--', ask.url, 'HEAD'], {
+    env: { ...ask.env, ...tracing },
+    limited: true,
+    signal,
+  });
   const to = redirectIn(stderr, at);
   if (to !== undefined) redirects.set(ask.url, { at: to, onHost: onHost && staysOnHost(at, to) });
   return to !== undefined;
@@ -130,6 +152,7 @@ export interface Remote {
 
 /** Classifies a transient error in git's messages; undefined for others. */
 function passingFault(stderr: string): 'refused' | 'passing' | undefined {
+  if (exceeds(stderr) || /does not support shallow/.test(stderr)) return undefined;
   if (refused.test(stderr)) return 'refused';
   return passing.test(stderr) ? 'passing' : undefined;
 }
@@ -149,7 +172,7 @@ export async function patiently(
     const signal = AbortSignal.timeout(longest);
     const o = await slowly(
       hostOf(url),
-      git(args(ask.url), { ...options, env: { ...ask.env, ...options.env }, signal }),
+      git(args(ask.url), { ...options, limited: true, env: { ...ask.env, ...options.env }, signal }),
     );
     if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 60_000} minutes` };
     if (o.code !== 0 && isRedirected(o.stderr) && (await followRedirect(ask, hops++))) continue;
@@ -216,6 +239,14 @@ export function unreachable({ url, submodule }: Remote, o: Outcome, gitDir?: str
           'try again later (sources that were read are kept), ' +
           'or configure a login for that host in git to raise the limit',
       }),
+    );
+  if (exceeds(o.stderr))
+    return bad(
+      error(
+        'source-size',
+        `${url} sends more than git may take, ${sizeText(fetchLimits.memory * 1024)} of memory and ${sizeText(fetchLimits.file)} for a file: ${gitReason(o)}`,
+        { hint: 'remove files that packages do not need, or split the repository' },
+      ),
     );
   const { plain } = loginOf(url);
   const { at, onHost } = placeOf(plain);
