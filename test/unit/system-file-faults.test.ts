@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { planSystemFile } from '../../ts-src/model/system-files.ts';
 import { systemFilesFault } from '../../ts-src/model/system-file-faults.ts';
 
-const systemFileFault = (target: string, text: string) => systemFilesFault([{ target, text }]);
+const owner = { organization: 'robots', name: 'acme' };
+const systemFileFault = (target: string, text: string) => systemFilesFault([{ target, text }], owner);
 const tmpfiles = (text: string) => systemFileFault('/usr/lib/tmpfiles.d/x.conf', text);
 const sysusers = (text: string) => systemFileFault('/usr/lib/sysusers.d/x.conf', text);
 
@@ -36,7 +37,7 @@ describe('system files', () => {
 
   it('of tmpfiles create files only in their own folders', () => {
     expect(
-      tmpfiles('# a comment\nd /run/declares 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),
+      tmpfiles('# a comment\nd /run/acme 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),
     ).toBeUndefined();
     for (const line of [
       'f /etc/sudoers.d/x 0440 root root - robot ALL=(ALL) NOPASSWD: ALL',
@@ -115,7 +116,24 @@ describe('system files', () => {
       target: `/usr/lib/tmpfiles.d/${i}.conf`,
       text,
     }));
-    expect(systemFilesFault(files)).toMatch(/lies below the link or copy/);
+    expect(systemFilesFault(files, owner)).toMatch(/lies below the link or copy/);
+  });
+
+  it('of tmpfiles are not in folders of other packages, and make no links for them', () => {
+    const of = (name: string, text: string) =>
+      systemFilesFault([{ target: '/usr/lib/tmpfiles.d/x.conf', text }], { organization: 'robots', name });
+    expect(of('my_arm', 'd /run/my_arm\nd /var/lib/my-arm\nf /var/log/robots/x\nL /run/my-arm/x - - - - /opt/x')).toBe(
+      undefined,
+    );
+    for (const [name, line] of [
+      ['other', 'w /run/acme/ssl/openssl.cnf - - - - x'],
+      ['other', 'd /var/lib/postgresql'],
+      ['acme', 'L /run/robots/x - - - - /opt/acme/link'],
+      ['acme', 'C /var/lib/robots/ssl - - - - /usr/lib/ssl'],
+      ['robots', 'C /var/lib/robots/ssl - - - - /usr/lib/ssl'],
+      ['acme', 'L /run/acme/x - - - - /run/other/x'],
+    ] as const)
+      expect(of(name, line), line).toMatch(/^\/usr\/lib\/tmpfiles\.d\/x\.conf /);
   });
 
   it('of sysusers are read as systemd reads them', () => {

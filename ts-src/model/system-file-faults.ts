@@ -1,5 +1,21 @@
-/** Why a line exceeds what its kind allows. `links`: what all lines of the kind make links. */
-type LineCheck = (line: string, links: ReadonlySet<string>) => string | undefined;
+/** Whose files are checked. */
+export interface SystemFileOwner {
+  organization: string;
+  /** Name of the package. */
+  name: string;
+}
+
+interface Context {
+  /** What all lines of the kind make links. */
+  links: ReadonlySet<string>;
+  /** Names of the folders that only this package uses. */
+  own: ReadonlySet<string>;
+  /** Name of the folder that all packages of the organization use. */
+  shared: string;
+}
+
+/** Why a line exceeds what its kind allows. */
+type LineCheck = (line: string, context: Context) => string | undefined;
 
 /** The lines of a file as its reader sees them, without blank ones and comments. */
 const linesOf = (text: string, comment: RegExp): string[] =>
@@ -23,9 +39,9 @@ const deciding =
 const isNormal = (path: string): boolean => !path.split('/').some((part) => part === '..' || part === '.');
 
 const topOf = (path: string): string | undefined => (isNormal(path) ? temporary.exec(path)?.[1] : undefined);
-const isOwn = (path: string): boolean => {
+const isOwn = (path: string, { own, shared }: Context): boolean => {
   const top = topOf(path);
-  return top !== undefined && !deciding.test(top) && isPlain(path);
+  return top !== undefined && !deciding.test(top) && (own.has(top) || top === shared) && isPlain(path);
 };
 
 /** What tmpfiles may copy, and where their links may lead: other files would be read, or changed through the link. */
@@ -45,7 +61,7 @@ function modeFault(type: string, path: string, mode: string): string | undefined
   return parseInt(digits, 8) & set ? `gives ${path} a set-id bit` : undefined;
 }
 
-function tmpfilesFault(line: string, links: ReadonlySet<string>): string | undefined {
+function tmpfilesFault(line: string, context: Context): string | undefined {
   const { type = '', path = '', mode = '-', argument = '' } = tmpfilesLine.exec(line)?.groups ?? {};
   if (!isPlain(line.slice(0, line.length - argument.length))) return `has quotes or escapes: '${line.slice(0, 200)}'`;
   const top = topOf(path);
@@ -55,11 +71,17 @@ function tmpfilesFault(line: string, links: ReadonlySet<string>): string | undef
       '/dev/shm, /var/lib, /var/cache, /var/log, /var/spool or /var/tmp alone'
     );
   if (deciding.test(top)) return `makes ${path}, which other parts of the system obey`;
+  const { own, shared, links } = context;
+  if (!own.has(top) && top !== shared)
+    return `makes ${path}: its folder has none of the names ${[...own, shared].join(', ')} (package and organization)`;
+  // Through another package's link, a line could reach any folder.
+  if (/^[LC]/.test(type) && !own.has(top))
+    return `makes ${path}: links and copies are only made in a folder with the name of the package`;
   if (/^[bc]/.test(type)) return `makes the device ${path}`;
   // Extended attributes (t, T) can give a program the capabilities of root.
   if (!/^[fFwdDevqQpLCxXrRzZaAhH][-+!=~^$?]*$/.test(type))
     return `has a line of the type '${type}', which is not taken`;
-  if (type.startsWith('L') && !isShared(argument, linked) && !isOwn(argument))
+  if (type.startsWith('L') && !isShared(argument, linked) && !isOwn(argument, context))
     return `makes ${path} a link to '${argument}': links lead below /opt, or into such a folder`;
   if (type.startsWith('C') && !isShared(argument, copied))
     return `copies '${argument}': only files below /opt, /usr/share and /usr/lib are copied`;
@@ -160,17 +182,21 @@ function linesIn({ target, text }: InstalledFile): string[] | undefined {
  * Why the content of a package's system files exceeds what their kinds allow; undefined if it does not. Units, udev
  * rules, service defaults and log rotations run code as root by design: whoever allows the kind allows that.
  */
-export function systemFilesFault(files: readonly InstalledFile[]): string | undefined {
+export function systemFilesFault(
+  files: readonly InstalledFile[],
+  { organization, name }: SystemFileOwner,
+): string | undefined {
   const checked = files.flatMap((file) => {
     const kind = kindOf(file.target);
     return kind ? [{ target: file.target, kind, lines: linesIn(file) }] : [];
   });
   // What one file makes, another one of the package may use.
   const links = linksIn(checked.flatMap(({ kind, lines }) => (kind.check === tmpfilesFault ? (lines ?? []) : [])));
+  const own = new Set([name, name.toLowerCase().replaceAll('_', '-')].filter((n) => n !== organization));
   for (const { target, kind, lines } of checked) {
     if (!lines) return `${target} has control characters`;
     for (const line of lines) {
-      const fault = kind.check(line, links);
+      const fault = kind.check(line, { links, own, shared: organization });
       if (fault !== undefined) return `${target} ${fault}`;
     }
   }

@@ -209,13 +209,16 @@ export class PackageBuilder {
   }
 
   /** Why a package's system files can't be published: their content exceeds what their kind allows. */
-  private async systemFilesFault({ systemFiles = [] }: PlannedPackage, file: string): Promise<string | undefined> {
+  private async systemFilesFault(
+    { name, systemFiles = [] }: PlannedPackage,
+    file: string,
+  ): Promise<string | undefined> {
     if (!systemFiles.length) return undefined;
     const digest = await sha256File(file);
     const installed = [];
     for (const { target } of systemFiles)
       installed.push({ target, text: (await this.packages.text(digest, target)) ?? '' });
-    return systemFilesFault(installed);
+    return systemFilesFault(installed, { name, organization: this.options.distro.organization });
   }
 
   /**
