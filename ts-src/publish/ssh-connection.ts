@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome } from '../io/process.ts';
+import { slowly } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import { remoteName, type RemotePlace } from '../model/remote-place.ts';
 import { shellQuote } from '../render/template.ts';
@@ -19,6 +20,11 @@ const damaged = 46;
 const most = 6;
 /** Milliseconds before retries after a lost connection. */
 const pauses = [1000, 4000];
+
+/** Milliseconds after which a host that says nothing is given up. Commands compute digests; the lock may be held. */
+export const patience = { check: 60_000, command: 30 * 60_000, lock: 2 * 3_600_000 };
+/** Limit of an answer in bytes. */
+const largestAnswer = 256 << 20;
 
 /** An error of the host or the network, shown to people as it is. */
 const fault = (message: string): Error => Object.assign(new Error(message), { code: 'ESTORE' });
@@ -88,16 +94,34 @@ export class SshConnection {
   }
 
   private ssh(command: string, input: string | undefined, again: readonly number[]): Promise<Outcome> {
-    const args = [...this.options, '--', this.host, this.command(command)];
-    return this.inTurn(() =>
-      this.retried(again, () =>
-        run('ssh', args, {
-          encoding: 'latin1',
-          limit: 1 << 30,
-          ...(input === undefined ? {} : { input: Buffer.from(input) }),
-        }),
-      ),
+    return this.inTurn(() => this.retried(again, () => this.call(command, input)));
+  }
+
+  private async call(command: string, input: string | undefined): Promise<Outcome> {
+    const time = command === 'check' ? patience.check : patience.command;
+    const signal = AbortSignal.timeout(time);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const onOutput = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > largestAnswer) throw fault(`${remoteName(this.place)}: the host answers too much`);
+      chunks.push(chunk);
+    };
+    const done = await slowly(
+      this.host,
+      run('ssh', [...this.options, '--', this.host, this.command(command)], {
+        onOutput,
+        limit: 1 << 20,
+        signal,
+        ...(input === undefined ? {} : { input: Buffer.from(input) }),
+      }),
     );
+    if (signal.aborted) throw this.silent(time);
+    return { ...done, stdout: Buffer.concat(chunks).toString('latin1') };
+  }
+
+  private silent(time: number): Error {
+    return fault(`${remoteName(this.place)}: there was no answer in ${Math.ceil(time / 1000)} seconds`);
   }
 
   /** Copies a folder's files into the host's incoming folder; existing files stay. */
@@ -130,7 +154,7 @@ export class SshConnection {
       detached: true,
     });
     let said = '';
-    holder.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    holder.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4096)));
     const ended = new Promise<number>((resolve) => {
       holder.on('error', () => resolve(127));
       holder.on('exit', (code) => resolve(code ?? 128));
@@ -139,12 +163,19 @@ export class SshConnection {
       holder.stdout.once('data', () => resolve(true));
       void ended.then(() => resolve(false));
     });
-    if (!(await held)) throw this.refusal({ code: await ended, stderr: said });
+    const kill = () => holder.kill('SIGKILL');
+    const late = setTimeout(kill, patience.lock);
+    const isHeld = await slowly(this.host, held);
+    clearTimeout(late);
+    if (!isHeld && holder.killed) throw this.silent(patience.lock);
+    if (!isHeld) throw this.refusal({ code: await ended, stderr: said });
     try {
       return await work();
     } finally {
       holder.stdin.end();
+      const last = setTimeout(kill, patience.check);
       await ended;
+      clearTimeout(last);
     }
   }
 

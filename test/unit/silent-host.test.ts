@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { patience } from '../../ts-src/publish/ssh-connection.ts';
+import { SshEndpoint } from '../../ts-src/publish/ssh-endpoint.ts';
+import { containing } from './containing.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-silent-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+process.env.PATH = `${folder}:${process.env.PATH}`;
+Object.assign(patience, { check: 300, command: 300, lock: 300 });
+
+/** Replaces ssh by a script. Its commands except `check` are those of `body`. */
+const host = (body: string, check = 'exit 0'): void =>
+  writeFileSync(
+    join(folder, 'ssh'),
+    `#!/bin/sh\nfor last; do :; done\ncase $last in *" check") ${check} ;; esac\n${body}\n`,
+    { mode: 0o755 },
+  );
+let endpoint: SshEndpoint;
+beforeEach(() => (endpoint = new SshEndpoint('ssh://robot@127.0.0.1/srv/apt')));
+
+describe('a host of a repository', () => {
+  it('that says nothing is given up', async () => {
+    const silent = { code: 'ESTORE', message: containing('there was no answer in 1 seconds') };
+    host('', 'exec sleep 60');
+    await expect(endpoint.read('a')).rejects.toMatchObject(silent);
+    endpoint = new SshEndpoint('ssh://robot@127.0.0.1/srv/apt');
+    host('exec sleep 60');
+    await expect(endpoint.read('a')).rejects.toMatchObject(silent);
+    await expect(endpoint.during('publication', () => Promise.resolve(1))).rejects.toMatchObject(silent);
+  });
+
+  it('that keeps its lock after the work does not stop the run', async () => {
+    host('echo held; exec sleep 60');
+    expect(await endpoint.during('publication', () => Promise.resolve(1))).toBe(1);
+  });
+
+  it('that answers without end does not fill the memory', async () => {
+    Object.assign(patience, { command: 60_000 });
+    host('cat > /dev/null; exec head -c 2000000000 /dev/zero');
+    await expect(endpoint.read('a')).rejects.toMatchObject({ code: 'ESTORE', message: containing('answers too much') });
+    expect(process.memoryUsage().rss).toBeLessThan(1.2e9);
+  });
+});
