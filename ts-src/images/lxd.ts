@@ -96,7 +96,7 @@ export interface LxdFile {
   size: number;
   sha256: string;
   /** For metadata: the fingerprint of both files together. */
-  reference?: string;
+  reference?: string | undefined;
 }
 
 interface Product {

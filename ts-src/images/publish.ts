@@ -2,11 +2,12 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import type { ImageSpec } from '../model/images.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
 import { openEndpoint } from '../publish/endpoints.ts';
-import { withSigner, type Signer, type SigningKey } from '../publish/signing.ts';
+import { withSigner, type SigningKey } from '../publish/signing.ts';
 import type { Store } from '../store/store.ts';
 import { publishAmi, type Ami } from './ami.ts';
 import { checkArtifact } from './check.ts';
-import { lxdEndings, simplestreams } from './lxd.ts';
+import { writeIndex, type IndexEntry } from './image-index.ts';
+import { lxdEndings } from './lxd.ts';
 import { pushImage, type Pushed } from './push.ts';
 import { artifactOf, writeRecord, type Artifact, type ImageRecord } from './record.ts';
 
@@ -25,26 +26,6 @@ export interface PublishInput {
   now: number;
   progress: (text: string) => void;
   signal: AbortSignal;
-}
-
-/** A file of an image in a channel's index. */
-interface IndexEntry {
-  image: string;
-  version: string;
-  architecture: string;
-  state: string;
-  kind: string;
-  file?: string;
-  size?: number;
-  sha256?: string;
-  /** For docker images and AMIs: reference to pull or start; for LXD metadata: the image's fingerprint. */
-  reference?: string;
-}
-
-interface ImageIndex {
-  schema: 1;
-  channel: string;
-  images: IndexEntry[];
 }
 
 /** URI of the images beside a repository. For a host, clients' URLs follow the same rule. */
@@ -178,81 +159,4 @@ function entriesOf(input: PublishInput, pushed: Pushed | undefined, amis: readon
       .map((a) => ({ ...of, kind: 'ami', reference: `${a.region}:${a.id}` }));
     return [...docker, ...registered, ...files];
   });
-}
-
-const indexFile = 'index.json.asc';
-
-/** The JSON in a clear-signed text. */
-function readIndex(data: Buffer | undefined, channel: string): ImageIndex | undefined {
-  if (!data) return { schema: 1, channel, images: [] };
-  const text = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Z][^\n]*\n)*\n([^]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
-    data.toString('utf8'),
-  )?.[1];
-  try {
-    const value: unknown = JSON.parse(text ?? '');
-    return isIndex(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const isIndex = (value: unknown): value is ImageIndex =>
-  typeof value === 'object' &&
-  value !== null &&
-  'schema' in value &&
-  value.schema === 1 &&
-  'images' in value &&
-  Array.isArray(value.images);
-
-/** Writes the simplestreams index for LXD and Incus, if there are LXD images. */
-async function writeStreams(
-  place: Endpoint,
-  channel: string,
-  organization: string,
-  images: readonly IndexEntry[],
-): Promise<void> {
-  const files = images.flatMap((i) =>
-    i.kind === 'lxd' && i.file !== undefined && i.size !== undefined && i.sha256 !== undefined
-      ? [{ ...i, file: i.file, size: i.size, sha256: i.sha256 }]
-      : [],
-  );
-  if (!files.length) return;
-  for (const [name, text] of Object.entries(simplestreams(channel, organization, files)))
-    await place.put(name, Buffer.from(text));
-}
-
-/**
- * Adds entries to a channel's index: a clear-signed file that is replaced by compare-and-swap, and a plain copy for
- * clients without GnuPG.
- */
-async function writeIndex(
-  place: Endpoint,
-  channel: string,
-  organization: string,
-  entries: readonly IndexEntry[],
-  signer: Signer,
-): Promise<Result<true>> {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const read = await place.read(indexFile);
-    const index = readIndex(read?.data, channel);
-    if (!index)
-      return bad(
-        error('image-index', `${place.where}/${indexFile} is not an index of images`, { hint: 'move the file away' }),
-      );
-    const same = (a: IndexEntry, b: IndexEntry) =>
-      a.image === b.image && a.version === b.version && a.architecture === b.architecture;
-    const images = [...entries, ...index.images.filter((old) => !entries.some((e) => same(e, old)))];
-    const text = `${JSON.stringify({ schema: 1, channel, images } satisfies ImageIndex, null, 1)}\n`;
-    const signed = await signer.sign(text, 'clearsign');
-    if (!signed.ok) return signed;
-    if (!(await place.replace(indexFile, Buffer.from(signed.value), read?.tag))) continue;
-    await place.put('index.json', Buffer.from(text));
-    await writeStreams(place, channel, organization, images);
-    return good(true);
-  }
-  return bad(
-    error('image-index', `the index of images at ${place.where} is changed by other runs all the time`, {
-      hint: 'run the same command again',
-    }),
-  );
 }

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { imageKinds, type ImageKind } from '../model/images.ts';
 import type { Store } from '../store/store.ts';
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const plainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+export const digest = z.string().regex(/^[0-9a-f]{64}$/);
+export const plainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
 const stored = z.strictObject({ name: plainName, sha256: digest, size: z.number().int().min(0) });
 
 const artifact = z.strictObject({

@@ -48,6 +48,23 @@ export function checkSigners(
     : good(undefined);
 }
 
+/** The text that one of these keys signed (`clearsign`); undefined if none did. */
+export async function signedText(signed: Buffer, publicKey: string): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-signed-'));
+  try {
+    const file = join(folder, 'signed');
+    writeFileSync(file, signed);
+    const gpg = ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', '--status-fd', '2'];
+    const imported = await run('gpg', [...gpg, '--import'], { input: publicKey });
+    const checked = await run('gpg', [...gpg, '--decrypt', file]);
+    return imported.code === 0 && checked.code === 0 && /^\[GNUPG:\] VALIDSIG /m.test(checked.stderr)
+      ? checked.stdout
+      : undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Verifies a signature made by a program, with the public keys. The signed text must be this one. */
 export async function checkSignature(
   signature: string,
