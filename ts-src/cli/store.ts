@@ -131,6 +131,7 @@ async function show(opened: Store, state: string, json: boolean): Promise<number
     'mirror',
     'runs',
     'channels',
+    'channel-keys',
     'images',
     'image-lists',
     'states',

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
-import type { ImageKind } from '../model/images.ts';
+import type { ImageKind, ImageSpec } from '../model/images.ts';
 import { aptSuite, channelSuite, debianNames, imageVersion } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
 import { readIf } from '../io/files.ts';
+import { keptKey } from '../publish/channel-key.ts';
 import { openEndpoint } from '../publish/endpoints.ts';
 import { stateOf } from '../publish/promotion.ts';
 import type { OpenChannel } from '../publish/state.ts';
@@ -67,11 +68,17 @@ export function archiveTime(base: Base): number {
   return Math.floor(Math.max(315_619_200_000, ...dates) / 1000);
 }
 
-async function repositoryOf(input: BuildInput, diagnostics: Diagnostic[]): Promise<Result<Facts['repository']>> {
-  const { image, channel, root } = input;
+/** Where machines get packages, and the key that they trust: that of the store, or of the place for older channels. */
+export async function repositoryOf(
+  input: Pick<BuildInput, 'channel' | 'root' | 'store'> & {
+    image: Pick<BuildInput['image'], 'name' | 'distribution' | 'target'> & { spec: Pick<ImageSpec, 'apt'> };
+  },
+  diagnostics: Diagnostic[],
+): Promise<Result<Facts['repository']>> {
+  const { image, channel, root, store } = input;
   const [first] = channel.file.endpoints;
   const endpoint = first === undefined ? undefined : await openEndpoint(first, root);
-  const key = (await endpoint?.read('key.asc'))?.data.toString('utf8');
+  const key = (await keptKey(store, channel.name)) ?? (await endpoint?.read('key.asc'))?.data.toString('utf8');
   if (!endpoint || key === undefined)
     return bad(
       error('channel-place', `can't read the public key of the channel '${channel.name}' from where it is served`, {

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import { indicesOf, makeIndices } from './draft.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
+import { keepKey } from './channel-key.ts';
 import { withKeyring, withoutKeyring } from './keyring.ts';
 import { heldData, listedIndices, objectsOf, type HeldData, type PackageIndex } from './package-index.ts';
 import type { Signer } from './signing.ts';
@@ -188,6 +189,7 @@ async function bringAll(
     if (at.value.lost.length) return good({ id: undefined, state: undefined, lost: at.value.lost, changed: false });
     staged.push({ endpoint, suites: at.value.suites });
   }
+  await keepKey(store, channel.name, outlet.signer.publicKey);
   const changed = staged.some((s) => s.suites.some((suite) => !suite.current));
   let claimed = channel;
   const served = endpoints.every((e) => channel.file.endpoints.includes(e.id));
