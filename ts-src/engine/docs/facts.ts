@@ -15,7 +15,7 @@ const largestTexts = 16 << 20;
 
 /** What the site shows of a package beside its manifest, from its installed files. */
 export async function factsOf(
-  { environment, installed }: { environment: BuildEnvironment; installed: Installed },
+  { environment, installed }: { environment: Pick<BuildEnvironment, 'build' | 'own'>; installed: Installed },
   pages: readonly PageFile[],
 ): Promise<DocFacts> {
   const { build, own } = environment;
