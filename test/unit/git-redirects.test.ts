@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { mayUseCredentials, nameRepositories, useGitCredentials } from '../../ts-src/read/git/credentials.ts';
 import { checkout, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
+import { patiently } from '../../ts-src/read/git/process.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { portOf } from '../port.mjs';
 import { containing } from './containing.ts';
@@ -94,4 +95,26 @@ it('a login for a folder of submodules is not used above it', () => {
   expect(may('team/x.git')).toEqual([true, true]);
   for (const path of ['../x', '%2e%2e/x', '.%2E/x', '..%2fx', '%252e%252e/x', 'a/..', '..\\x'])
     expect(may(`team/${path}`), path).toEqual([false, false]);
+});
+
+it('ssh gives up a silent host, with a key, without one, and for submodules', async () => {
+  const log = join(folder, 'ssh.log');
+  writeFileSync(join(folder, 'ssh'), `#!/bin/sh\necho "$*" >> ${log}\nexit 1\n`, { mode: 0o755 });
+  const before = process.env.PATH;
+  process.env.PATH = `${folder}:${before}`;
+  Object.assign(process.env, { SLIPWAY_GIT_0_HOST: 'git.example', SLIPWAY_GIT_0_KEY: '/key' });
+  useGitCredentials(process.env);
+  const command = process.env.GIT_SSH_COMMAND;
+  for (const [url, submodule] of [
+    ['git@git.example:x', false],
+    ['git@other.example:x', false],
+    ['git@other.example:x', true],
+  ] as const)
+    await patiently((at) => ['ls-remote', '--', at], {}, { url, submodule, reporter: {} });
+  process.env.PATH = before;
+  delete process.env.GIT_SSH_COMMAND;
+  const calls = readFileSync(log, 'utf8').trim().split('\n');
+  expect(command).toContain('git.example)');
+  expect(calls.map((c) => / -i \/key /.test(c))).toEqual([true, false, false]);
+  for (const call of calls) expect(call).toMatch(/ConnectTimeout=20.*ServerAliveInterval=15/);
 });

@@ -96,6 +96,10 @@ export function loginOf(url: string): {
   };
 }
 
+/** ssh that gives up a host that says nothing, and asks nobody if there is no terminal. */
+export const patientSsh = (): string =>
+  `ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4${process.stdin.isTTY ? '' : ' -o BatchMode=yes'}`;
+
 /** An environment in which git finds no logins of this machine: no helper, header, key or agent. */
 export function anonymous(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const left = Object.fromEntries(
@@ -125,8 +129,7 @@ export function anonymous(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
     GIT_SSH_VARIANT: 'ssh',
-    GIT_SSH_COMMAND:
-      'ssh -F none -o BatchMode=yes -o IdentityAgent=none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o ConnectTimeout=20',
+    GIT_SSH_COMMAND: `${patientSsh()} -F none -o BatchMode=yes -o IdentityAgent=none -o IdentitiesOnly=yes -o IdentityFile=/dev/null`,
     ...Object.fromEntries(
       none.flatMap(([key, value], i) => [
         [`GIT_CONFIG_KEY_${i}`, key],
@@ -168,16 +171,17 @@ export function useGitCredentials(env: NodeJS.ProcessEnv): void {
     }
   }
   if (hosts.length) {
+    const ssh = patientSsh();
     const cases = hosts
       .map(
         ({ host, key }) =>
-          `${host.replace(/:\d+$/, '')}) exec ssh -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`,
+          `${host.replace(/:\d+$/, '')}) exec ${ssh} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new -i "$${key}" "$@" ;;`,
       )
       .join(' ');
     // git's arguments are options, [user@]host and the command. The host is the first word that is neither an option
     // nor its value.
     env.GIT_SSH_VARIANT = 'ssh';
-    env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ssh "$@" ;; esac' sh`;
+    env.GIT_SSH_COMMAND = `sh -c 'host=; skip=; for a; do if [ -n "$skip" ]; then skip=; continue; fi; case $a in -p|-o|-i|-l) skip=1 ;; -*) ;; *) host=\${a#*@}; break ;; esac; done; case $host in ${cases} *) exec ${ssh} "$@" ;; esac' sh`;
   }
   if (!config.length) return;
   const first = Number(env.GIT_CONFIG_COUNT ?? 0);

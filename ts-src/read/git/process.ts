@@ -5,7 +5,7 @@ import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { sizeText } from '../../model/sizes.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
-import { anonymous, loginOf, mayUseCredentials } from './credentials.ts';
+import { anonymous, loginOf, mayUseCredentials, patientSsh } from './credentials.ts';
 import { isRedirected, redirectIn, staysOnHost, tracing } from './redirects.ts';
 
 /** Seconds without data after which a server is given up. */
@@ -35,14 +35,12 @@ export function withSettings(env: NodeJS.ProcessEnv, added: readonly [string, st
   return { ...env, ...Object.fromEntries(entries), GIT_CONFIG_COUNT: String(first + added.length) };
 }
 
-const ssh = 'ssh -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4';
-
 const environment = (): NodeJS.ProcessEnv => ({
   ...withSettings(process.env, settings),
   LC_ALL: 'C.UTF-8',
   GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
   GIT_LFS_SKIP_SMUDGE: '1',
-  GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? (process.stdin.isTTY ? ssh : `${ssh} -o BatchMode=yes`),
+  GIT_SSH_COMMAND: process.env.GIT_SSH_COMMAND ?? patientSsh(),
   ...(process.stdin.isTTY ? {} : { GIT_TERMINAL_PROMPT: '0' }),
 });
 
