@@ -5,6 +5,7 @@ import { bad, error, good, warning, type Diagnostic, type Result } from '../../m
 import { exists, noteUse, readIf, sha256File, writeWhole, makeFolder } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
+import { run } from '../../io/process.ts';
 import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault } from './credentials.ts';
 import { download } from './download.ts';
@@ -58,6 +59,9 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
         ? await readingArchive(['unzip', '-q', file, '-d', content])
         : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', content]);
     if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${gitReason(unpacked)}`));
+    const special = await specialFile(content);
+    if (special !== undefined)
+      return bad(error('source-archive', `${url} contains ${special}, which is no file, folder or link`));
     const [top, ...others] = readdirSync(content, { withFileTypes: true });
     const root = top?.isDirectory() && !others.length ? join(content, top.name) : content;
     return await withMutex(`${gitDir}.lock`, async () => {
@@ -74,6 +78,13 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A FIFO, socket or device below a folder: git would read one named `.gitignore` without end. */
+async function specialFile(folder: string): Promise<string | undefined> {
+  const others = ['!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l'];
+  const found = await run('find', [folder, ...others, '-printf', '%P', '-quit'], { limit: 1 << 16 });
+  return found.stdout === '' ? undefined : found.stdout.slice(0, 200);
 }
 
 /** Warns of submodules that an archive lacks, as those of hosting services do: the build would miss their files. */
