@@ -186,3 +186,16 @@ it("a repository's host names its server of Git LFS over ssh", async () => {
   writeFileSync(ssh, '#!/bin/sh\necho "[1"\n');
   expect(await LfsServer.of('git@git.example:team/x.git')).toContain('git-lfs-authenticate');
 });
+
+it('a damaged pointer is no content of a package', async () => {
+  git('checkout', '-q', '-b', 'damaged');
+  writeFileSync(join(folder, 'x', 'mesh.bin'), `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\n`);
+  git('-c', 'filter.lfs.clean=cat', '-c', 'filter.lfs.process=', 'commit', '-qam', 'damaged');
+  const state = mkdtempSync(join(folder, 'state-'));
+  const url = `http://${host}/x/.git`;
+  const commit = await resolveRef(url, 'damaged');
+  const got = commit.ok ? await fetchCommit(url, commit.value, state) : commit;
+  if (!got.ok) throw new Error(JSON.stringify(got.diagnostics));
+  const written = await checkout(got.value, got.value.tree, join(state, 'out'));
+  expect(written).toMatchObject(failing('mesh.bin begins like a file of Git LFS, but names no content'));
+});

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { makeFolder, sha256File } from '../../io/files.ts';
 import { first } from '../../model/lists.ts';
 import type { FetchedFile } from '../../model/package-settings.ts';
-import { download } from '../../read/git/content.ts';
+import { download } from '../../read/git/download.ts';
 import { hasSource, keepFile, keptFile } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
 

@@ -163,8 +163,7 @@ async function fetchInto(fetch: Fetch, remote: Remote, commits: readonly string[
     remote,
   );
   // A server may refuse commits that are not a branch's head; all branches and tags are fetched then.
-  const final = refused.test(fetched.stderr) || exceeds(fetched.stderr) || diskWasFull(fetched);
-  if (fetched.code !== 0 && !final)
+  if (fetched.code !== 0 && !refused.test(fetched.stderr) && !exceeds(fetched.stderr) && !diskWasFull(fetched))
     fetched = await patiently(
       (at) => [
         'fetch',

@@ -22,6 +22,10 @@ export async function bringLargeFiles(
   const files = held.map((e) => e.path).filter((f) => f === '.gitattributes' || f.endsWith('/.gitattributes'));
   if (!files.some((f) => readText(join(folder, f)).includes('filter=lfs'))) return good(folder);
   const pointers = await pointersIn(folder);
+  if (typeof pointers === 'string')
+    return bad(
+      error('source-lfs', `${relative(folder, pointers)} begins like a file of Git LFS, but names no content`),
+    );
   const [any] = pointers;
   if (!any) return good(folder);
   const origin = (await git(['config', 'remote.origin.url'], { gitDir })).stdout.trim();
@@ -53,16 +57,19 @@ export async function bringLargeFiles(
 
 const keptAt = (gitDir: string, oid: string): string => join(gitDir, 'lfs', 'objects', oid.slice(0, 2), oid);
 
-/** The pointers among a checkout's files. */
-async function pointersIn(folder: string): Promise<Pointer[]> {
+/** The pointers among a checkout's files; a text is the path of one that is damaged. */
+async function pointersIn(folder: string): Promise<Pointer[] | string> {
   const first = '^version https://git-lfs.github.com/spec/v1$';
   const found = await run('find', [folder, '-type', 'f', '-size', '-2', '-exec', 'grep', '-lZ', first, '{}', '+']);
-  return found.stdout.split('\0').flatMap((file) => {
-    const text = file === '' ? '' : readText(file);
+  const pointers: Pointer[] = [];
+  for (const file of found.stdout.split('\0').filter(Boolean)) {
+    const text = readText(file);
     const oid = /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
     const size = /^size (\d{1,15})$/m.exec(text)?.[1];
-    return oid === undefined || size === undefined ? [] : [{ file, oid, size: Number(size) }];
-  });
+    if (oid !== undefined && size !== undefined) pointers.push({ file, oid, size: Number(size) });
+    else if (text.startsWith('version ')) return file;
+  }
+  return pointers;
 }
 
 /** Fetches objects into a repository's folder. Returns why one could not be had. */
