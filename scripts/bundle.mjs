@@ -10,30 +10,37 @@ export const digestMark = '@'.repeat(64);
 /** Stands for the end of a comment within the comment of modules. */
 const guard = '*%%/';
 
+/** Begins the line with a module's name. V8 finds the rare form feed in a tenth of a millisecond. */
+const mark = '\f//// ';
+
 /**
- * What runs first. A function's own text tells the comment in it, so the file needs not be read twice.
- * @param {Record<string, [number, number, number]>} places Start, end and line of each module from the comment's begin.
+ * What runs first. It finds the modules by their marks, so that a change of one leaves the rest of the file as it is. A
+ * function's own text tells the comment in it, so the file needs not be read twice. In stack traces a module's lines
+ * count from its mark.
  * @param {string} entry Name of the module to run.
- * @param {number} before Lines before the modules.
  */
-const loader = (places, entry, before) => `\
+const loader = (entry) => `\
 'use strict';
 const { compileFunction } = require('node:vm');
-const places = ${JSON.stringify(places, undefined, 1)};
+const source = modules.toString();
+const places = new Map();
+for (let at = source.indexOf(${JSON.stringify(mark)}); at >= 0; ) {
+  const start = source.indexOf('\\n', at);
+  const next = source.indexOf(${JSON.stringify(mark)}, start);
+  places.set(source.slice(at + ${mark.length}, start), [start + 1, next < 0 ? source.lastIndexOf('*' + '/') : next]);
+  at = next;
+}
 const loaded = new Map();
 function load(name) {
   let module = loaded.get(name);
   if (!module) {
-    const [start, end, line] = places[name];
-    const code = source.slice(first + start, first + end).replaceAll('${guard}', '*' + '/');
-    const options = { filename: __filename, lineOffset: line + ${before} };
+    const code = source.slice(...places.get(name)).replaceAll('${guard}', '*' + '/');
+    const options = { filename: \`\${__filename}#\${name}\`, lineOffset: 1 };
     module = compileFunction(code, ['require', 'load'], options)(require, load);
     loaded.set(name, module);
   }
   return module;
 }
-const source = modules.toString();
-const first = source.indexOf('/*') + 3;
 load(${JSON.stringify(entry)});
 `;
 
@@ -45,7 +52,8 @@ function namesOf(metafile) {
   const names = new Map();
   for (const [path, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
     const sorted = Object.keys(inputs).sort();
-    const name = entryPoint ?? `${sorted.find((input) => input.startsWith('ts-src/')) ?? sorted[0]} and others`;
+    const first = sorted.find((input) => input.startsWith('ts-src/')) ?? sorted[0] ?? 'esbuild';
+    const name = entryPoint ?? `${first} and others`;
     if ([...names.values()].includes(name)) throw new Error(`two modules of the bundle are named ${name}`);
     names.set(path, name);
   }
@@ -135,8 +143,6 @@ function functionBody(text, moduleOf) {
  */
 export function joined(result, { banner, entry }) {
   const names = namesOf(result.metafile);
-  /** @type {Record<string, [number, number, number]>} */
-  const places = {};
   let body = '';
   for (const [path, name] of [...names].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
     const { text } = result.outputFiles.find((f) => f.path.endsWith(`/${path}`));
@@ -144,14 +150,10 @@ export function joined(result, { banner, entry }) {
     // esbuild escapes such characters in code. Comments of libraries keep them, and a single one makes Node store the
     // whole script with two bytes for each character.
     const code = functionBody(text, moduleOf).replace(/[^\0-\x7f]/gu, '?');
-    if (code.includes(guard)) throw new Error(`${name} contains ${guard}, which stands for the end of a comment`);
-    body += `//// ${name}\n`;
-    const start = body.length;
-    const line = body.split('\n').length - 1;
-    body += code.replaceAll('*/', guard);
-    places[name] = [start, body.length, line];
+    for (const own of [guard, mark.slice(0, 1)])
+      if (code.includes(own)) throw new Error(`${name} contains ${JSON.stringify(own)}`);
+    body += `${mark}${name}\n${code.replaceAll('*/', guard)}`;
   }
-  const head = (before) => `${banner}\n${loader(places, entry, before)}function modules() {\n/*\n`;
   const digest = createHash('sha256').update(body).digest('hex');
-  return `${head(head(0).split('\n').length - 1)}${body.replaceAll(digestMark, digest)}*/\n}\n`;
+  return `${banner}\n${loader(entry)}function modules() {\n/*\n${body.replaceAll(digestMark, digest)}*/\n}\n`;
 }

@@ -55,8 +55,8 @@ if (process.argv[2]) import('./broken.ts'); else import('./other.ts').then((m) =
   );
   expect(stdout).toMatch(/^b \u{1f916} \*\/ [0-9a-f]{64}\n$/u);
   expect(stderr).toContain('Error: c \u{1f916} */');
-  const line = Number(/script\.cjs:(\d+)/.exec(stderr)?.[1]);
-  expect(text.split('\n')[line - 1]).toContain('throw new Error(told(');
+  const line = Number(/script\.cjs#other\.ts:(\d+)/.exec(stderr)?.[1]);
+  expect(text.split('\f//// other.ts')[1]?.split('\n')[line - 1]).toContain('throw new Error(told(');
   // eslint-disable-next-line no-control-regex -- ASCII is meant
   expect(text).toMatch(/^[\0-\x7f]*$/);
 });
