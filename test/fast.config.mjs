@@ -7,6 +7,7 @@ const needTools = [
   'ami',
   'docs-publication',
   'hostile-archives',
+  'image-updates',
   'installability',
   'interface',
   'farm',

@@ -13,6 +13,22 @@ for program in $(grep -hE "^$prefix/(bin|lib)/" /var/lib/dpkg/info/*.list | sort
     fault "$program lacks libraries: $(ldd "$program" | grep 'not found' | head -n 3 | tr -s '\t\n' ' ')"
   fi
 done
+# Slipway starts a disk with more room than the image has, as it is on a larger device: it must be used.
+if grep -q '^slipway-check-' /sys/class/dmi/id/product_serial 2> /dev/null; then
+  place=/
+  if mountpoint -q /data; then place=/data; fi
+  number=$(findmnt -n -o MAJ:MIN "$place" | tr -d ' ')
+  part=/sys/dev/block/$number
+  blocks() { dumpe2fs -h "/dev/block/$number" 2> /dev/null | sed -n "s/^Block $1: *//p"; }
+  size=$(cat "$part/size")
+  if [ $(($(cat "$part/start") + size + 4096)) -lt "$(cat "$part/../size")" ]; then
+    fault "the partition of $place did not grow to the end of the disk"
+  elif [ $(($(blocks count) * $(blocks size) / 512 + 131072)) -lt "$size" ]; then
+    fault "the file system at $place did not grow to the size of its partition"
+  else
+    echo "slipway-check: $place has $((size / 2048)) MiB"
+  fi
+fi
 while IFS= read -r line; do
   if [ -z "$line" ]; then continue; fi
   echo "slipway-check: $line"

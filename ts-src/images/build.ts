@@ -57,7 +57,7 @@ export interface BuiltImage {
 }
 
 /** Increase it when rendering changes; all images are then rebuilt. */
-const revision = 1;
+const revision = 2;
 
 /** Time of the newest Release file in apt's lists, in seconds since 1970. */
 export function archiveTime(base: Base): number {
@@ -232,7 +232,7 @@ export async function buildImage(input: BuildInput): Promise<Result<BuiltImage>>
     let root = roots.get(ofMachine);
     if (!root) {
       const plan: RootPlan = ofMachine
-        ? { own, system, machine, machineFiles: machineFiles(facts, epoch) }
+        ? { own, system, machine, machineFiles: machineFiles(facts, key, epoch) }
         : { own, system, machine: [], machineFiles: undefined };
       const made = await makeRoot(room, facts, plan, ofMachine ? fstabOf(facts.image.spec) : undefined);
       if (!made.ok) return made;

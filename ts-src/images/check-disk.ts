@@ -31,6 +31,9 @@ const firmwares: Record<string, Firmware> = {
 /** Time limit in milliseconds for an emulated machine to boot and to check itself. */
 const longest = 20 * 60_000;
 
+/** A disk with the content of `$1` and 1 GiB more: what grows at the first start has to. Nothing is copied. */
+const enlarge = `qemu-img create -q -f qcow2 -F qcow2 -b "$1" "$2" && qemu-img resize -q "$2" +1G`;
+
 /**
  * Boots the disk in qemu with each firmware that it supports. Uses software emulation, because KVM may exist and not
  * work. A unit of the image reports its checks on the serial console, with a token that only this boot was given. The
@@ -47,6 +50,9 @@ export async function checkDisk(input: CheckInput, artifact: Artifact): Promise<
   const link = join(newScratch(input.state), 'disk.qcow2');
   // A comma in the path would end qemu's option.
   await run('ln', ['-s', path, link]);
+  const larger = await run('sh', ['-c', enlarge, 'enlarge', link, `${link}.larger`]);
+  if (larger.code === 127) return failed(input, artifact.kind, 'qemu-img is not installed', 'install qemu-utils');
+  if (larger.code !== 0) return failed(input, artifact.kind, shownLine(larger.stderr));
   const uefi = ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`];
   // Without a firmware option qemu boots its own BIOS.
   const starts: [string, string[]][] = [
@@ -55,7 +61,7 @@ export async function checkDisk(input: CheckInput, artifact: Artifact): Promise<
   ];
   for (const [how, devices] of starts) {
     const label = hasBios(input.spec) ? `${artifact.kind} (started by ${how})` : artifact.kind;
-    const started = await startDisk(input, label, known, [...devices, ...driveOf(link)]);
+    const started = await startDisk(input, label, known, [...devices, ...driveOf(`${link}.larger`)]);
     if (!started.ok) return started;
   }
   return good(true);

@@ -48,6 +48,9 @@ async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Resul
           input,
           'docker',
           `'${command.join(' ')}' ended with ${ran.code}: ${shownLine(ran.stderr || ran.stdout)}`,
+          /exec format error/i.test(ran.stderr + ran.stdout)
+            ? `this machine does not run programs of ${input.record.architecture}: install qemu-user-static`
+            : undefined,
         );
     }
   } finally {

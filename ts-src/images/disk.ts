@@ -26,6 +26,7 @@ import { labels } from './machine.ts';
 import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
 import { scripts } from './scripts.ts';
+import { slotEnding } from './sysupdate.ts';
 
 const sector = 512;
 const mebibyte = 2 ** 20;
@@ -273,8 +274,9 @@ export async function renderDisk(
   const converted = await run('qemu-img', qcow);
   if (converted.code !== 0) return bad(toolFailed('qemu-img', converted));
   if (facts.image.spec.partitions === 'ab') {
-    const slot = await zstd(join(folder, 'root.raw'), named('root.raw.zst'));
-    if (slot.code !== 0) return bad(toolFailed('zstd', slot));
+    const pack = ['-c', 'gzip -n -6 < "$1" > "$2"', 'gzip', join(folder, 'root.raw'), named(slotEnding)];
+    const slot = await run('sh', pack);
+    if (slot.code !== 0) return bad(toolFailed('gzip', slot));
     for (const [from, ending] of [
       ['vmlinuz', 'vmlinuz'],
       ['initrd', 'initrd'],
@@ -283,7 +285,7 @@ export async function renderDisk(
       renameSync(join(folder, from), named(ending));
       files.push(named(ending));
     }
-    files.push(named('root.raw.zst'));
+    files.push(named(slotEnding));
   }
   const bytes = statSync(raw).size;
   rmSync(folder, { recursive: true, force: true });

@@ -2,6 +2,7 @@ import { hostName, installPrefix } from '../model/names.ts';
 import { hasBios, type ImageSpec } from '../model/images.ts';
 import type { Facts } from './facts.ts';
 import { tarOf } from './tar-writer.ts';
+import { isSplit, splitPackages, sysupdate, updateTools } from './sysupdate.ts';
 import type { ImageTarget } from './target.ts';
 import { scripts } from './scripts.ts';
 
@@ -28,6 +29,8 @@ export const kernelName = ({ spec, target }: ImageTarget): string =>
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   const { spec, target } = image;
   const resolved = target.os === 'debian' && target.release === 'bookworm' ? [] : ['systemd-resolved'];
+  const split = isSplit(target) ? splitPackages : [];
+  const updates = isSplit(target) && spec.partitions === 'ab' ? updateTools : [];
   return [
     'systemd-sysv',
     'udev',
@@ -36,7 +39,9 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
     'iproute2',
     ...resolved,
     ...(spec.cloud_init ? ['cloud-init'] : []),
-    ...(kernel ? [kernelName(image), 'initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk', 'systemd-boot'] : []),
+    ...(kernel
+      ? [...split, ...updates, kernelName(image), 'initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk', 'systemd-boot']
+      : []),
     ...(kernel && hasBios(spec) ? ['grub-pc-bin'] : []),
   ].sort();
 }
@@ -100,32 +105,11 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 /** The commands of `check`, one a line, quoted for a shell. */
 const checkLines = (spec: ImageSpec): string => spec.check.map((c) => `${c.map(quoted).join(' ')}\n`).join('');
 
-/** Files of systemd-sysupdate: a new root is written to the inactive slot (sysupdate.d(5)). */
-function sysupdate(image: ImageTarget, uri: string): [string, string][] {
-  const { name, target } = image;
-  const source = (pattern: string) =>
-    `[Transfer]\nVerify=no\n\n[Source]\nType=url-file\nPath=${uri}\nMatchPattern=${name}_@v_${target.architecture}.${pattern}\n\n`;
-  const boot = (file: string) =>
-    `[Target]\nType=regular-file\nPath=/boot/efi${file.includes('conf') ? '/loader/entries' : '/slipway'}\nMatchPattern=${file}\nMode=0644\nInstancesMax=2\n`;
-  return [
-    [
-      '10-root.conf',
-      `${source('root.raw.zst')}[Target]\nType=partition\nPath=auto\nMatchPattern=${name}_@v\nMatchPartitionType=root\nReadOnly=0\n`,
-    ],
-    ['20-kernel.conf', `${source('vmlinuz')}${boot(`${name}_@v.vmlinuz`)}`],
-    ['30-initrd.conf', `${source('initrd')}${boot(`${name}_@v.initrd`)}`],
-    [
-      '40-entry.conf',
-      `${source('conf')}${boot(`${name}_@v+@l-@d.conf ${name}_@v+@l.conf ${name}_@v.conf`)}TriesLeft=3\nTriesDone=0\n`,
-    ],
-  ];
-}
-
 /** Files and enabled units of a machine, as tar. */
-export function machineFiles(facts: Facts, time: number): Buffer {
-  const { image, repository } = facts;
+export function machineFiles(facts: Facts, key: string, time: number): Buffer {
+  const { image } = facts;
   const { spec } = image;
-  const files = new Map<string, { data: string; mode?: number }>();
+  const files = new Map<string, { data: string | Buffer; mode?: number }>();
   const unit = (name: string, data: string) => files.set(`usr/lib/systemd/system/${name}`, { data });
   unit('slipway-host-keys.service', hostKeys);
   unit('slipway-check.service', check);
@@ -136,8 +120,7 @@ export function machineFiles(facts: Facts, time: number): Buffer {
   files.set('etc/profile.d/slipway.sh', { data: '. /usr/lib/slipway/environment\n' });
   if (!spec.cloud_init) files.set('etc/systemd/network/80-slipway.network', { data: network });
   if (spec.partitions === 'ab') {
-    const uri = repository.uri.replace(/\/apt\/?$/, '/images');
-    for (const [name, data] of sysupdate(image, uri)) files.set(`usr/lib/sysupdate.d/${name}`, { data });
+    for (const [path, data] of sysupdate(facts, key)) files.set(path, { data });
     files.set('data/.slipway', { data: `${hostName(image.name)}\n` });
   }
   return tarOf(files, time);
