@@ -19,7 +19,9 @@ import { cache, discard, example, slipway } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
 import { boot, installFirmware } from './boot.ts';
 
-const tables = z.object({ partitiontable: z.object({ partitions: z.array(z.object({ name: z.string() })) }) });
+const tables = z.object({
+  partitiontable: z.object({ partitions: z.array(z.object({ name: z.string(), start: z.number() })) }),
+});
 
 /** Started by the test's machine alone: lists and installs what the channel has. */
 const unit = `[Unit]
@@ -124,10 +126,8 @@ afterAll(async () => {
   await discard(folder);
 });
 
-const slots = () =>
-  tables
-    .parse(JSON.parse(execFileSync('sfdisk', ['--json', disk], { encoding: 'utf8' })))
-    .partitiontable.partitions.map((p) => p.name);
+const partitions = () =>
+  tables.parse(JSON.parse(execFileSync('sfdisk', ['--json', disk], { encoding: 'utf8' }))).partitiontable.partitions;
 const versionOf = (files: Record<string, string>) => /slots_([^_]+)_amd64/.exec(files.conf ?? '')?.[1] ?? '';
 
 it('is published with checksums that the key of the channel signs, after its data grew in a larger disk', async () => {
@@ -144,14 +144,26 @@ it('is installed by systemd-sysupdate in the other slot', async () => {
   execFileSync('zstd', ['-q', '-d', '--sparse', former['raw.zst'] ?? '', '-o', disk]);
   truncateSync(disk, statSync(disk).size + 2 ** 30);
   // The other slot has a version that did not start: it is replaced, and not the older one, which is running.
-  const failed = versionOf(former).replace(/-.*/, '-ffffffff');
-  execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', '--part-label', disk, '3', `slots_${failed}`]);
+  const failed = `slots_${versionOf(former).replace(/-.*/, '-ffffffff')}`;
+  execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', '--part-label', disk, '3', failed]);
+  const esp = `${disk}@@${(partitions()[0]?.start ?? 0) * 512}`;
+  for (const [ending, to] of [
+    ['vmlinuz', `slipway/${failed}.vmlinuz`],
+    ['initrd', `slipway/${failed}.initrd`],
+    ['conf', `loader/entries/${failed}+0-3.conf`],
+  ] as const)
+    execFileSync('mcopy', ['-i', esp, former[ending] ?? '', `::/${to}`]);
   const said = await boot(disk, 'test-update', /reboot: Power down/, true);
   expect(said).toContain('update ended with 0');
   expect(said).toMatch(new RegExp(`${versionOf(newer)}.*candidate`));
   expect(said).toMatch(new RegExp(`${versionOf(former)}.*protected`));
   expect(said).toContain('Signature verification succeeded');
-  expect(slots()).toEqual(['ESP', `slots_${versionOf(former)}`, `slots_${versionOf(newer)}`, 'data']);
+  expect(partitions().map((p) => p.name)).toEqual([
+    'ESP',
+    `slots_${versionOf(former)}`,
+    `slots_${versionOf(newer)}`,
+    'data',
+  ]);
 });
 
 it('is what the machine starts then', async () => {

@@ -1,0 +1,87 @@
+// npm run e2e:images: a container of Debian 13 with SYS_ADMIN, and no other right that docker does not give anyway,
+// makes a docker image and a disk, with the same bytes as this machine.
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { debianMirror } from '../mirror.mjs';
+import { bundle, cache, discard, example, slipway } from '../e2e/helpers.ts';
+import { installTools } from '../setup.mjs';
+import { startDocker } from './docker.mjs';
+import { makeRoot } from './fresh-root.mjs';
+
+/** What docs/images.md tells to install in the container. */
+const tools = 'nodejs git gnupg gpgv iproute2 mmdebstrap mount uidmap xz-utils'
+  .concat(' fdisk e2fsprogs dosfstools mtools qemu-utils zstd')
+  .split(' ');
+let folder: string;
+let work: string;
+let engine: Awaited<ReturnType<typeof startDocker>>;
+
+beforeAll(async () => {
+  installTools(['dockerd', 'docker', 'sfdisk', 'mcopy', 'mkfs.vfat', 'qemu-img', 'zstd']);
+  work = mkdtempSync(join(cache, 'container-'));
+  engine = await startDocker(work);
+  const made = makeRoot('trixie', tools);
+  engine.importRoot(made.root, 'slipway-images');
+  made.remove();
+  folder = example('images-container');
+  const file = join(folder, 'distro.yaml');
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8').replace('release: bookworm', `release: bookworm\n    mirror: {uri: "${debianMirror()}"}`)}
+  small:
+    channel: nightly
+    distribution: mini
+    packages: [acme_drive]
+    kinds: [docker, disk]
+    kernel: linux-image-cloud-{architecture}
+`,
+  );
+  expect((await slipway(['build', '--distribution', 'mini'], folder)).code).toBe(0);
+});
+afterAll(async () => {
+  await engine.stop();
+  rmSync(work, { recursive: true, force: true });
+  await discard(folder);
+});
+
+const digests = (told: string) =>
+  Object.fromEntries(
+    told
+      .split('\n')
+      .filter((line) => line.startsWith(folder))
+      .map((path) => [basename(path), createHash('sha256').update(readFileSync(path)).digest('hex')]),
+  );
+
+const options = '--rm --init --network=host --cap-add=SYS_ADMIN --security-opt=apparmor=unconfined'.split(' ');
+const command = 'slipway-images node slipway.cjs image build small --local'.split(' ');
+const inContainer = () =>
+  engine.docker('run', ...options, `--volume=${folder}:${folder}`, `--workdir=${folder}`, ...command);
+/** Removes what was made of the packages; the state has no link to folders that containers do not have. */
+function forget(...more: string[]): void {
+  for (const name of ['store/images', 'store/image-lists', 'bases', 'archives', 'layers', 'images', ...more])
+    rmSync(join(folder, '.slipway', name), { recursive: true, force: true });
+  rmSync(join(folder, 'out/images'), { recursive: true });
+}
+
+it('makes the same bytes from the base system in the store', async () => {
+  const here = await slipway(['image', 'build', 'small', '--local'], folder);
+  expect(here.code, here.stderr).toBe(0);
+  const expected = digests(here.stdout);
+  expect(Object.keys(expected)).toHaveLength(4);
+  copyFileSync(bundle, join(folder, 'slipway.cjs'));
+  forget();
+  const ran = await inContainer();
+  expect(ran.code, ran.told).toBe(0);
+  expect(ran.told).toContain('making the disk image');
+  expect(digests(ran.told)).toEqual(expected);
+});
+
+it('makes the base system, too', async () => {
+  forget('store/bases');
+  const ran = await inContainer();
+  expect(ran.code, ran.told).toBe(0);
+  expect(ran.told).toContain('with mmdebstrap');
+  expect(Object.keys(digests(ran.told))).toHaveLength(4);
+});
