@@ -144,7 +144,7 @@ it('is installed by systemd-sysupdate in the other slot', async () => {
   execFileSync('zstd', ['-q', '-d', '--sparse', former['raw.zst'] ?? '', '-o', disk]);
   truncateSync(disk, statSync(disk).size + 2 ** 30);
   // The other slot has a version that did not start: it is replaced, and not the older one, which is running.
-  const failed = `slots_${versionOf(former).replace(/-.*/, '-ffffffff')}`;
+  const failed = `slots_${versionOf(former).replace(/-.*/, '-99999999999')}`;
   execFileSync('sfdisk', ['--quiet', '--no-reread', '--no-tell-kernel', '--part-label', disk, '3', failed]);
   const esp = `${disk}@@${(partitions()[0]?.start ?? 0) * 512}`;
   for (const [ending, to] of [
