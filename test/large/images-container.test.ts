@@ -51,7 +51,7 @@ const filesIn = (told: string) =>
     .split('\n')
     .filter((line) => line.startsWith(folder))
     .map((path) => basename(path))
-    .filter((name) => /^small_/.test(name))
+    .filter((name) => name.startsWith('small_'))
     .sort();
 
 const options = '--rm --init --network=host --cap-add=SYS_ADMIN --security-opt=apparmor=unconfined'.split(' ');
