@@ -81,7 +81,7 @@ void byPacker(Map o, List due) {
 
 /** Options for the trial instance of the new image, from `trial`. */
 List trial(Map o, String architecture) {
-    List words = ['--instance-type', (o.trial[architecture] ?: '').toString()]
+    List words = ['--instance-type', (o.trial.get(architecture) ?: '').toString()]
     if (o.trial.subnet) { words.addAll(['--subnet', o.trial.subnet.toString()]) }
     if (o.trial.securityGroup) { words.addAll(['--security-group', o.trial.securityGroup.toString()]) }
     return words
@@ -101,7 +101,7 @@ void fromDistro(Map o, List due) {
     // Build all architectures first, from the same state, so that one publication contains them all.
     for (int i = 0; i < o.architectures.size(); i++) {
         String architecture = o.architectures[i]
-        slipwayNode((o.labels[architecture] ?: o.labels['*'] ?: 'slipway && ' + architecture).toString()) {
+        slipwayNode((o.labels.get(architecture) ?: o.labels.get('*') ?: 'slipway && ' + architecture).toString()) {
             stage(architecture) {
                 takeDistro(o)
                 List build = ['--architecture', architecture, '--output', 'slipway-images']

@@ -19,7 +19,8 @@ void call(Map farm, Map given = [:]) {
     }
     for (int i = 0; i < architectures.size(); i++) {
         String architecture = architectures[i]
-        slipwayNode((o.labels[architecture] ?: o.labels['*'] ?: 'slipway && ' + architecture).toString(), o.avoided) {
+        String label = (o.labels.get(architecture) ?: o.labels.get('*') ?: 'slipway && ' + architecture).toString()
+        slipwayNode(label, o.avoided) {
             checkout(scm)
             List build = ['image', 'build', '--architecture', architecture, '--output', 'slipway-images']
             slipway(slipway.joined([build, words]))

@@ -162,6 +162,12 @@ describe('the vars', () => {
       expect(text(name)).toContain(`too old: ${major}.${minor} or later is needed`);
   });
 
+  it('read options that are maps with get: the sandbox refuses subscripts with names', () => {
+    for (const name of withOptions)
+      for (const [, option] of optionsOf(name).matchAll(/(\w+): \[:\]/g))
+        expect(text(name), `${name}: ${option}`).not.toMatch(new RegExp(`\\bo\\.${option}\\[`));
+  });
+
   it('use these steps and no others', () => {
     const known = new Set([...Object.values(steps).flat(), ...symbols]);
     const used = new Set<string>();

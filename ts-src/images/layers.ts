@@ -146,14 +146,13 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   const full = /No space left on device/.test(end);
   const limit = exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
   const why = full ? ': the disk is full' : limit;
-  const line = end
-    .trimEnd()
-    .split('\n')
-    .filter((l) => /^(E: |dpkg: error|slipway: (?!the hook))|: (line \d+|not found)/.test(l))
-    .pop();
   // The log also contains earlier builds.
   const begun = end.lastIndexOf('slipway: the hook\n');
   const hook = begun >= 0 && !end.includes('slipway: the hook ended well', begun);
+  const lines = end.trimEnd().split('\n');
+  const line = hook
+    ? lines.filter((l) => l.trim() !== '' && !l.startsWith('slipway: the hook')).pop()
+    : lines.filter((l) => /^(E: |dpkg: error|slipway: )|: (line \d+|not found)/.test(l)).pop();
   return error(
     hook && !full ? 'image-hook' : 'image-install',
     `${hook ? 'the hook failed, so ' : ''}${request.what} could not be made${why}${why || line === undefined ? '' : `: ${line}`}`,
