@@ -1,5 +1,6 @@
 // npm run e2e:images: a container of Debian 13 with SYS_ADMIN, and no other right that docker does not give anyway,
 // makes a docker image and a disk.
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -65,7 +66,13 @@ function forget(...more: string[]): void {
   rmSync(join(folder, 'out/images'), { recursive: true });
 }
 
-it('makes images with the same keys from the base system in the store', async () => {
+/** What decides the bytes of images besides their inputs. */
+const versions = [
+  '-c',
+  'tar --version | head -n 1; zstd --version; /usr/sbin/mke2fs -V 2>&1; mcopy --version | head -n 1',
+];
+
+it('makes images from the base system in the store: with the same tools the same, with others under other keys', async () => {
   const here = await slipway(['image', 'build', 'small', '--local'], folder);
   expect(here.code, here.stderr).toBe(0);
   const expected = filesIn(here.stdout);
@@ -75,8 +82,10 @@ it('makes images with the same keys from the base system in the store', async ()
   const ran = await inContainer();
   expect(ran.code, ran.told).toBe(0);
   expect(ran.told).toContain('making the disk image');
-  // Names contain the keys. The bytes differ between this machine's release and the container's: not explained yet.
-  expect(filesIn(ran.told)).toEqual(expected);
+  const theirs = await engine.docker('run', '--rm', 'slipway-images', 'sh', ...versions);
+  const same = theirs.told.trim() === execFileSync('sh', versions, { encoding: 'utf8' }).trim();
+  expect(filesIn(ran.told).every((name) => expected.includes(name))).toBe(same);
+  expect(filesIn(ran.told).some((name) => expected.includes(name))).toBe(same);
 });
 
 it('makes the base system, too', async () => {

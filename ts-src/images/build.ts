@@ -31,6 +31,7 @@ import type { Room } from './room.ts';
 import { imageRevision } from './scripts.ts';
 import { systemPackages } from './system.ts';
 import { hasKernel, isMachine, type ImageTarget } from './target.ts';
+import { versionOf, writerVersions } from './writers.ts';
 
 export interface BuildInput {
   driver: UnshareDriver;
@@ -141,7 +142,8 @@ async function prepare(input: BuildInput) {
     if (!more.ok) return more;
     machine = more.value.filter((p) => !system.value.includes(p));
   }
-  return good({ facts, room: room.value, own: own.value, system: system.value, machine }, diagnostics);
+  const writers = await writerVersions(input.kinds);
+  return good({ facts, room: room.value, own: own.value, system: system.value, machine, writers }, diagnostics);
 }
 
 type Prepared = Extract<Awaited<ReturnType<typeof prepare>>, { ok: true }>['value'];
@@ -174,6 +176,7 @@ async function openRoom(input: BuildInput): Promise<Result<Room>> {
     base: base.value,
     mirror: mirrored ? new PackageMirror(store, base.value.archive) : undefined,
     epoch,
+    tar: await versionOf('tar'),
     log: input.log,
     proxy,
     progress: input.progress,
@@ -181,7 +184,7 @@ async function openRoom(input: BuildInput): Promise<Result<Room>> {
   });
 }
 
-const keyOf = (input: BuildInput, { facts, room, own, system, machine }: Prepared): string =>
+const keyOf = (input: BuildInput, { facts, room, own, system, machine, writers }: Prepared): string =>
   sha256(
     JSON.stringify([
       revision,
@@ -200,6 +203,7 @@ const keyOf = (input: BuildInput, { facts, room, own, system, machine }: Prepare
       own.map((p) => [p.name, p.sha256]),
       system,
       machine,
+      writers,
     ]),
   );
 

@@ -16,6 +16,8 @@ export interface Room {
   mirror: PackageMirror | undefined;
   /** Time of the newest file in the base and the platform's packages, in seconds since 1970. */
   epoch: number;
+  /** The version of tar, which writes layers. */
+  tar: string;
   log: string;
   proxy: () => Promise<string | undefined>;
   progress: (text: string) => void;

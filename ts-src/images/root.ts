@@ -43,7 +43,9 @@ async function installLayer(
   const config = newScratch(room.state);
   if (fstab !== undefined) writeFstab(config, fstab);
   return makeLayer(room, {
-    key: sha256(JSON.stringify([layerRevision, below.map((l) => l.key), packages, room.epoch, fstab ?? null])),
+    key: sha256(
+      JSON.stringify([layerRevision, room.tar, below.map((l) => l.key), packages, room.epoch, fstab ?? null]),
+    ),
     what,
     below,
     kind: 'install',
@@ -113,6 +115,7 @@ const ownKey = (room: Room, facts: Facts, plan: RootPlan, below: readonly Layer[
   sha256(
     JSON.stringify([
       imageRevision,
+      room.tar,
       below.map((l) => l.key),
       plan.own.map((p) => p.sha256),
       specDigest(facts),
