@@ -102,6 +102,8 @@ function functionBody(text, moduleOf) {
   /** @type {Map<string, string>} by local name */
   const exported = new Map();
   const change = (node, by) => changes.push({ start: node.getStart(tree), end: node.end, by });
+  const remove = (node) =>
+    changes.push({ start: node.getStart(tree), end: node.end + (text[node.end] === '\n' ? 1 : 0), by: '' });
   const taken = (specifier) => {
     const module = moduleOf(specifier);
     return module === undefined ? `require(${JSON.stringify(specifier)})` : `load(${JSON.stringify(module)})`;
@@ -109,7 +111,7 @@ function functionBody(text, moduleOf) {
   for (const statement of tree.statements)
     if (ts.isImportDeclaration(statement)) {
       imports += constants(statement, taken(textOf(statement.moduleSpecifier)));
-      change(statement, '');
+      remove(statement);
     } else if (
       ts.isExportDeclaration(statement) &&
       statement.exportClause &&
@@ -117,7 +119,7 @@ function functionBody(text, moduleOf) {
     ) {
       for (const { propertyName, name } of statement.exportClause.elements)
         exported.set((propertyName ?? name).text, name.text);
-      change(statement, '');
+      remove(statement);
     } else if (ts.isExportDeclaration(statement) || ts.isExportAssignment(statement))
       throw new Error(`a module of the bundle has ${statement.getText(tree)}`);
   const visit = (node) => {
@@ -132,7 +134,7 @@ function functionBody(text, moduleOf) {
   for (const { start, end, by } of changes.sort((a, b) => b.start - a.start))
     code = code.slice(0, start) + by + code.slice(end);
   const result = [...exported].map(([local, name]) => (name === local ? name : `${name}: ${local}`)).join(', ');
-  return `"use strict";\n${imports}${code.replace(/\n{3,}/g, '\n\n').trim()}\nreturn { ${result} };\n`;
+  return `"use strict";\n${imports}${code.trim()}\nreturn { ${result} };\n`;
 }
 
 /**

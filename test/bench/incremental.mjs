@@ -41,7 +41,10 @@ store: "${store}"
     logLevel: 'error',
     loader: textLoaders,
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    define: { SLIPWAY_VERSION: '"bench"', SLIPWAY_DIGEST: '"bench"' },
+    define: {
+      SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version),
+      SLIPWAY_DIGEST: '"bench"',
+    },
   });
   timed('node', [program, 'distro.yaml', 'lock.yaml'], { cwd: folder });
   return folder;

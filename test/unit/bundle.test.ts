@@ -38,6 +38,7 @@ async function run(files: Record<string, string>, args: string[] = []) {
 const shared = `import { basename as nameOf } from 'node:path';
 export const stars = /\\**/g;
 export let digest: string = DIGEST;
+export const blank = \`a\n\n\n\nb\`;
 export const told = (text: string) => nameOf(text).replace(stars, '') + ' \\u{1f916} */';
 declare const DIGEST: string;`;
 
@@ -47,13 +48,13 @@ it('compiles a module when it is first asked for, and tells its lines', async ()
       'shared.ts': shared,
       'other.ts': "import { told } from './shared.ts';\nexport const fail = () => { throw new Error(told('b/*c')); };",
       'broken.ts': "import { told } from './shared.ts';\nnull.x; export const no = told;",
-      'main.ts': `import { told, digest } from './shared.ts';
-console.log(told('a/*b'), digest);
+      'main.ts': `import { told, digest, blank } from './shared.ts';
+console.log(told('a/*b'), digest, JSON.stringify(blank));
 if (process.argv[2]) import('./broken.ts'); else import('./other.ts').then((m) => m.fail());`,
     },
     [],
   );
-  expect(stdout).toMatch(/^b \u{1f916} \*\/ [0-9a-f]{64}\n$/u);
+  expect(stdout).toMatch(/^b \u{1f916} \*\/ [0-9a-f]{64} "a\\n\\n\\n\\nb"\n$/u);
   expect(stderr).toContain('Error: c \u{1f916} */');
   const line = Number(/script\.cjs#other\.ts:(\d+)/.exec(stderr)?.[1]);
   expect(text.split('\f//// other.ts')[1]?.split('\n')[line - 1]).toContain('throw new Error(told(');
