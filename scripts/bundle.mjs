@@ -83,11 +83,16 @@ const textOf = (node) => {
   return node.text;
 };
 
-/** @param {ts.Node} node @returns {node is ts.BinaryExpression} */
-const isAssignment = (node) =>
-  ts.isBinaryExpression(node) &&
-  node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
-  node.operatorToken.kind <= ts.SyntaxKind.LastAssignment;
+/** What an expression assigns to; undefined if it assigns nothing. @param {ts.Node} node */
+function assignedBy(node) {
+  const { FirstAssignment, LastAssignment, PlusPlusToken, MinusMinusToken } = ts.SyntaxKind;
+  if (ts.isBinaryExpression(node)) {
+    const { kind } = node.operatorToken;
+    return kind >= FirstAssignment && kind <= LastAssignment ? node.left : undefined;
+  }
+  const isUnary = ts.isPrefixUnaryExpression(node) || ts.isPostfixUnaryExpression(node);
+  return isUnary && [PlusPlusToken, MinusMinusToken].includes(node.operator) ? node.operand : undefined;
+}
 
 /**
  * The body of a function that returns the exports of an ECMAScript module, as esbuild writes one. Imports become
@@ -125,8 +130,9 @@ function functionBody(text, moduleOf) {
   const visit = (node) => {
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
       change(node, `Promise.resolve().then(() => ${taken(textOf(node.arguments[0]))})`);
-    if (isAssignment(node) && exported.has(node.left.getText(tree)))
-      throw new Error(`${node.left.getText(tree)} is exported, and assigned more than once`);
+    const assigned = assignedBy(node)?.getText(tree);
+    if (assigned !== undefined && exported.has(assigned))
+      throw new Error(`${assigned} is exported, and assigned more than once`);
     ts.forEachChild(node, visit);
   };
   visit(tree);

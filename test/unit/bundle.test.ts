@@ -62,11 +62,14 @@ if (process.argv[2]) import('./broken.ts'); else import('./other.ts').then((m) =
   expect(text).toMatch(/^[\0-\x7f]*$/);
 });
 
-it('refuses what constants for imports would change', async () => {
-  const files = {
-    'shared.ts': 'export let count = 0;\nexport const more = () => { count = count + 1; };',
-    'other.ts': "import { count } from './shared.ts';\nexport const now = () => count;",
-    'main.ts': "import { more } from './shared.ts';\nmore(); import('./other.ts').then((m) => console.log(m.now()));",
-  };
-  await expect(run(files)).rejects.toThrow('count is exported, and assigned more than once');
-});
+it.each(['count = count + 1', 'count += 1', 'count++', '--count'])(
+  'refuses what constants for imports would change: %s',
+  async (change) => {
+    const files = {
+      'shared.ts': `export let count = 0;\nexport const more = () => { ${change}; };`,
+      'other.ts': "import { count } from './shared.ts';\nexport const now = () => count;",
+      'main.ts': "import { more } from './shared.ts';\nmore(); import('./other.ts').then((m) => console.log(m.now()));",
+    };
+    await expect(run(files)).rejects.toThrow('count is exported, and assigned more than once');
+  },
+);
