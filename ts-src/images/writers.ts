@@ -1,36 +1,28 @@
 import type { ImageKind } from '../model/images.ts';
 import { run } from '../io/process.ts';
+import { imageTools } from '../sandbox/doctor.ts';
 
-/** Programs of this machine that write bytes of images, with the option that prints their version. */
-const options = {
-  tar: '--version',
-  zstd: '--version',
-  gzip: '--version',
-  sfdisk: '--version',
-  mke2fs: '-V',
-  'mkfs.vfat': '--help',
-  mcopy: '--version',
-  'qemu-img': '--version',
-  xz: '--version',
-  mksquashfs: '-version',
-} as const;
-type Writer = keyof typeof options;
+/** Options with which programs print their version, where that is not `--version`. */
+const options = new Map([
+  ['mke2fs', '-V'],
+  ['mkfs.vfat', '--help'],
+  ['mksquashfs', '-version'],
+]);
+const known = new Map<string, Promise<string>>();
 
-const disk: readonly Writer[] = ['gzip', 'mcopy', 'mke2fs', 'mkfs.vfat', 'qemu-img', 'sfdisk', 'zstd'];
-const writersOf: Record<ImageKind, readonly Writer[]> = {
-  docker: [],
-  rootfs: ['zstd'],
-  disk,
-  ami: disk,
-  lxd: ['mksquashfs', 'xz'],
-};
+/** The first line with a version that a program of this machine prints; some print it to stderr. Asked once a run. */
+export function versionOf(program: string): Promise<string> {
+  const asked = known.get(program) ?? askVersion(program);
+  known.set(program, asked);
+  return asked;
+}
 
-/** The first line with a version that a program prints; some print it to stderr. */
-export async function versionOf(writer: Writer): Promise<string> {
+async function askVersion(program: string): Promise<string> {
   const script = 'PATH=$PATH:/usr/sbin:/sbin; exec "$@" 2>&1';
-  const told = await run('sh', ['-c', script, 'version', writer, options[writer]], { limit: 1 << 16 });
+  const option = options.get(program) ?? '--version';
+  const told = await run('sh', ['-c', script, 'version', program, option], { limit: 1 << 16 });
   const line = told.stdout.split('\n').find((l) => /\d\.\d/.test(l));
-  return `${writer}: ${line?.trim().slice(0, 200) ?? 'unknown'}`;
+  return `${program}: ${line?.trim().slice(0, 200) ?? 'unknown'}`;
 }
 
 /**
@@ -38,6 +30,6 @@ export async function versionOf(writer: Writer): Promise<string> {
  * for the same files, so they are part of an image's key.
  */
 export async function writerVersions(kinds: readonly ImageKind[]): Promise<string[]> {
-  const writers = new Set<Writer>(['tar', ...kinds.flatMap((kind) => writersOf[kind])]);
-  return (await Promise.all([...writers].map(versionOf))).sort();
+  const programs = new Set(['tar', ...kinds.flatMap((kind) => imageTools[kind].map((tool) => tool.command))]);
+  return (await Promise.all([...programs].map(versionOf))).sort();
 }

@@ -251,6 +251,7 @@ export async function missingTools(driver: 'unshare' | 'docker', plan: Plan): Pr
 }
 
 const diskTools = [
+  { command: 'gzip', package: 'gzip' },
   { command: 'sfdisk', package: 'fdisk' },
   { command: 'mke2fs', package: 'e2fsprogs' },
   { command: 'mkfs.vfat', package: 'dosfstools' },
@@ -258,8 +259,8 @@ const diskTools = [
   { command: 'qemu-img', package: 'qemu-utils' },
   { command: 'zstd', package: 'zstd' },
 ];
-/** Tools of kinds of images, besides those of builds. */
-const imageTools: Record<ImageKind, readonly Omit<Tool, 'why'>[]> = {
+/** Tools of kinds of images, besides those of builds. They write the images. */
+export const imageTools: Record<ImageKind, readonly Omit<Tool, 'why'>[]> = {
   docker: [],
   rootfs: [{ command: 'zstd', package: 'zstd' }],
   disk: diskTools,
