@@ -4,18 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { files } from '../e2e/docs-files.ts';
 import { discard, shareState, workspace } from '../e2e/helpers.ts';
-import { jenkins as runJenkins } from './harness.mjs';
+import { jenkins, makeKey, type Built } from './built.ts';
 import { resultsIn } from '../results.ts';
-
-interface Built {
-  result: string;
-  failure: string | null;
-  description: string;
-  log: string;
-  home: string;
-  trace: string;
-}
-const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
 
 /** A nightly whose lanes build, document and publish small packages that refer to each other. */
 describe('distroPipeline(docs: true)', () => {
@@ -58,12 +48,7 @@ describe('distroPipeline(docs: true)', () => {
 
   beforeAll(() => {
     for (const agent of ['one', 'two']) shareState(join(folder, agent, 'slipway'));
-    const home = join(folder, 'gpg');
-    mkdirSync(home, { mode: 0o700 });
-    const gpg = ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', ''];
-    execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
-    writeFileSync(join(folder, 'key.asc'), execFileSync('gpg', [...gpg, '--armor', '--export-secret-keys']));
-    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+    makeKey(folder);
     mkdirSync(distro);
     git('init', '-q', '-b', 'main', '.');
     const text = files['distro.yaml']?.replace('file:published', `file:${join(folder, 'site')}`) ?? '';

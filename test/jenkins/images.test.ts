@@ -5,15 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { discard, shareState, workspace } from '../e2e/helpers.ts';
 import { writeTiny } from '../e2e/tiny.ts';
-import { jenkins as runJenkins } from './harness.mjs';
-
-interface Built {
-  result: string;
-  failure: string | null;
-  log: string;
-  trace: string;
-}
-const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
+import { jenkins, makeKey, type Built } from './built.ts';
 
 const images = z.object({ images: z.array(z.object({ image: z.string(), kind: z.string(), file: z.string() })) });
 
@@ -53,12 +45,7 @@ describe('distroPipeline(images: …)', () => {
 
   beforeAll(() => {
     shareState(join(folder, 'one/slipway'));
-    const home = join(folder, 'gpg');
-    mkdirSync(home, { mode: 0o700 });
-    const gpg = ['--batch', '--homedir', home, '--pinentry-mode', 'loopback', '--passphrase', ''];
-    execFileSync('gpg', [...gpg, '--quick-generate-key', 'acme', 'ed25519', 'sign', 'never'], { stdio: 'ignore' });
-    writeFileSync(join(folder, 'key.asc'), execFileSync('gpg', [...gpg, '--armor', '--export-secret-keys']));
-    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all']);
+    makeKey(folder);
     mkdirSync(distro);
     git('init', '-q', '-b', 'main', '.');
     commit('test -e /opt/acme/tiny/share/tool/package.xml');

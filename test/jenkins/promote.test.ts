@@ -11,15 +11,7 @@ import { openStore } from '../../ts-src/store/open-store.ts';
 import type { Store } from '../../ts-src/store/store.ts';
 import { makeDeb } from '../e2e/apt-client.ts';
 import { cache } from '../e2e/helpers.ts';
-import { jenkins as runJenkins } from './harness.mjs';
-
-interface Built {
-  result: string;
-  failure: string | null;
-  log: string;
-  trace: string;
-}
-const jenkins = runJenkins as (folder: string, name: string, build: Record<string, unknown>) => Promise<Built>;
+import { jenkins } from './built.ts';
 
 const folder = mkdtempSync(join(cache, 'promote-'));
 const distro = join(folder, 'distro');
