@@ -2,15 +2,13 @@
 // bundle is outdated, if an import violates the layers (drawn in ARCHITECTURE.md), or if files import each other in a
 // cycle.
 import { Graph, alg } from '@dagrejs/graphlib';
-import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { digestMark, joined } from './scripts/bundle.mjs';
+import { bundle, digestMark } from './scripts/bundle.mjs';
 import { browserScripts } from './scripts/client.mjs';
 import { deployModule, deploySource } from './scripts/deploy-files.mjs';
-import { textLoaders } from './scripts/text-files.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const target = join(root, 'resources', 'slipway.cjs');
@@ -87,35 +85,20 @@ if (faults.length) {
 /** @type {import('esbuild').Plugin} */
 const deployFolder = {
   name: 'deploy',
-  setup(bundle) {
-    bundle.onResolve({ filter: new RegExp(`^${deployModule}$`) }, ({ path }) => ({ path, namespace: 'deploy' }));
-    bundle.onLoad({ filter: /.*/, namespace: 'deploy' }, () => ({ contents: deploySource(root) }));
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^${deployModule}$`) }, ({ path }) => ({ path, namespace: 'deploy' }));
+    build.onLoad({ filter: /.*/, namespace: 'deploy' }, () => ({ contents: deploySource(root) }));
   },
 };
-const result = await build({
-  plugins: [deployFolder, browserScripts],
-  entryPoints: [join(root, 'ts-src', 'main.ts')],
-  bundle: true,
-  platform: 'node',
-  target: 'node18.19',
-  format: 'esm',
-  splitting: true,
-  outdir: join(root, 'modules'),
-  metafile: true,
-  write: false,
-  legalComments: 'none',
-  charset: 'ascii',
-  mainFields: ['module', 'main'],
-  loader: textLoaders,
+const text = await bundle({
+  root,
+  entry: 'ts-src/main.ts',
+  banner: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.',
   define: {
     SLIPWAY_VERSION: JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version),
     SLIPWAY_DIGEST: JSON.stringify(digestMark),
   },
-  absWorkingDir: root,
-});
-const text = joined(result, {
-  banner: '#!/usr/bin/env node\n// Slipway, made by build.mjs from ts-src: change that, not this.',
-  entry: 'ts-src/main.ts',
+  plugins: [deployFolder, browserScripts],
 });
 const digest = `${createHash('sha256').update(text).digest('hex')}\n`;
 const digestFile = join(root, 'resources', 'slipway.digest');

@@ -1,8 +1,10 @@
 // One script that holds many modules, of which a run compiles only those it needs. V8 skips a comment ten times faster
 // than it parses code, so the modules stand in a comment and each is compiled when it is first asked for.
+import { build } from 'esbuild';
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import ts from 'typescript';
+import { textLoaders } from './text-files.mjs';
 
 /** Stands for the SHA-256 of the modules, and is as long. */
 export const digestMark = '@'.repeat(64);
@@ -144,12 +146,29 @@ function functionBody(text, moduleOf) {
 }
 
 /**
- * Joins the outputs of a build with `splitting` to one script for Node, in ASCII. `digestMark` in the modules becomes
- * the SHA-256 of them all.
- * @param {import('esbuild').BuildResult<{ write: false, metafile: true }>} result
- * @param {{ banner: string, entry: string }} options
+ * Bundles a program to one script for Node, in ASCII. `digestMark` in the modules becomes the SHA-256 of them all.
+ * @param {{ root: string, entry: string, banner: string, define: Record<string, string>,
+ *   plugins?: import('esbuild').Plugin[] }} options `entry`: path of the program below `root`.
  */
-export function joined(result, { banner, entry }) {
+export async function bundle({ root, entry, banner, define, plugins = [] }) {
+  const result = await build({
+    plugins,
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'node',
+    target: 'node18.19',
+    format: 'esm',
+    splitting: true,
+    outdir: posix.join(root, 'modules'),
+    metafile: true,
+    write: false,
+    legalComments: 'none',
+    charset: 'ascii',
+    mainFields: ['module', 'main'],
+    loader: textLoaders,
+    define,
+    absWorkingDir: root,
+  });
   const names = namesOf(result.metafile);
   let body = '';
   for (const [path, name] of [...names].sort(([, a], [, b]) => (a < b ? -1 : 1))) {

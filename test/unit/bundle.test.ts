@@ -1,10 +1,9 @@
-import { build, type BuildOptions } from 'esbuild';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { digestMark, joined } from '../../scripts/bundle.mjs';
+import { bundle, digestMark } from '../../scripts/bundle.mjs';
 
 let folder = '';
 beforeAll(() => {
@@ -15,21 +14,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Bundles files, runs the script, and returns it with what it printed. */
 async function run(files: Record<string, string>, args: string[] = []) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const options = {
-    entryPoints: [join(folder, 'main.ts')],
-    absWorkingDir: folder,
-    outdir: join(folder, 'out'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node18.19',
-    charset: 'ascii',
-    define: { DIGEST: JSON.stringify(digestMark) },
-    metafile: true,
-    write: false,
-  } satisfies BuildOptions;
-  const text = joined(await build(options), { banner: '// A test.', entry: 'main.ts' });
+  const define = { DIGEST: JSON.stringify(digestMark) };
+  const text = await bundle({ root: folder, entry: 'main.ts', banner: '// A test.', define });
   const script = join(folder, 'script.cjs');
   writeFileSync(script, text);
   return { text, ...spawnSync('node', [script, ...args], { encoding: 'utf8' }) };
