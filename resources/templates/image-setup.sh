@@ -6,6 +6,8 @@ install -m 755 "$config/entrypoint" /usr/lib/slipway/entrypoint
 install -m 644 "$config/environment" /usr/lib/slipway/environment
 install -D -m 644 "$config/key.asc" /etc/apt/keyrings/slipway.asc
 install -D -m 644 "$config/slipway.sources" /etc/apt/sources.list.d/slipway.sources
+# systemd-resolved writes what DHCP says. The user's files come later.
+if [ -e "$config/machine.tar" ]; then ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf; fi
 cat "$config/hostname" > /etc/hostname
 printf '127.0.0.1\tlocalhost\n127.0.1.1\t%s\n::1\tlocalhost ip6-localhost ip6-loopback\n' "$(cat "$config/hostname")" > /etc/hosts
 

@@ -10,22 +10,20 @@ export function installFirmware(): void {
 
 /**
  * Boots the disk until its console shows the expected text, or the machine ends. `serial`: its serial number, which
- * units of the image look at. `network`: it reaches this machine as 10.0.2.2.
+ * units of the image look at. `network`: it reaches this machine as 10.0.2.2. `seed`: a second disk.
  */
-export function boot(disk: string, serial: string, until: RegExp, network = false): Promise<string> {
+export function boot(disk: string, serial: string, until: RegExp, network = false, seed?: string): Promise<string> {
   const firmware = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_CODE.fd'].find((f) => existsSync(f));
   return new Promise((resolve) => {
     const machine = '-machine q35 -accel tcg,thread=multi -cpu max -m 1024 -smp 2 -display none -monitor none';
     const child = spawn(
       'qemu-system-x86_64',
-      machine
-        .split(' ')
-        .concat(
-          ['-serial', 'stdio', '-smbios', `type=1,serial=${serial}`],
-          ['-nic', network ? 'user,model=virtio-net-pci' : 'none'],
-          ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
-          ['-drive', `if=virtio,format=raw,file=${disk}`],
-        ),
+      machine.split(' ').concat(
+        ['-serial', 'stdio', '-smbios', `type=1,serial=${serial}`],
+        ['-nic', network ? 'user,model=virtio-net-pci' : 'none'],
+        ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${firmware}`],
+        [disk, ...(seed === undefined ? [] : [seed])].flatMap((f) => ['-drive', `if=virtio,format=raw,file=${f}`]),
+      ),
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     let seen = '';

@@ -26,6 +26,15 @@ describe('a machine that updates itself', () => {
     expect(packages('bookworm', { partitions: 'ab' }).filter((p) => /repart|container|gpg/.test(p))).toEqual([]);
   });
 
+  it('has the resolver for the name servers of DHCP, which is a package of its own in later releases', () => {
+    const has = (release: string) => packages(release).includes('systemd-resolved');
+    expect(['buster', 'bullseye', 'bookworm', 'trixie', 'focal', 'jammy', 'noble'].filter(has)).toEqual([
+      'bookworm',
+      'trixie',
+      'noble',
+    ]);
+  });
+
   it('has the keys of the channel as a keyring of gpg', () => {
     const home = mkdtempSync(join(tmpdir(), 'keys-'));
     const gpg = (...args: string[]) => execFileSync('gpg', ['--batch', '--homedir', home, ...args], { stdio: 'pipe' });

@@ -25,10 +25,13 @@ export const kernelName = ({ spec, target }: ImageTarget): string =>
     target.architecture,
   );
 
+/** Releases whose package systemd contains systemd-resolved, which is a package of its own in later ones. */
+const beforeResolved = ['buster', 'bullseye', 'bionic', 'focal', 'jammy'];
+
 /** System packages of a machine: an init system and, with its own kernel, kernel and boot loader. */
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   const { spec, target } = image;
-  const resolved = target.os === 'debian' && target.release === 'bookworm' ? [] : ['systemd-resolved'];
+  const resolved = beforeResolved.includes(target.release) ? [] : ['systemd-resolved'];
   const split = isSplit(target) ? splitPackages : [];
   const updates = isSplit(target) && spec.partitions === 'ab' ? updateTools : [];
   return [
@@ -125,9 +128,13 @@ export function machineFiles(facts: Facts, key: string, time: number): Buffer {
   }
   return tarOf(files, time);
 }
-/** Units enabled on every machine. */
-export const machineUnits = (spec: ImageSpec): string[] => [
+/**
+ * Units enabled on every machine. cloud-init writes files of systemd-networkd, but does not start it; systemd-resolved
+ * asks the name servers that DHCP gave.
+ */
+export const machineUnits: readonly string[] = [
   'slipway-host-keys.service',
   'slipway-check.service',
-  ...(spec.cloud_init ? [] : ['systemd-networkd.service']),
+  'systemd-networkd.service',
+  'systemd-resolved.service',
 ];
