@@ -40,3 +40,19 @@ export function boot(disk: string, serial: string, until: RegExp, network = fals
     });
   });
 }
+
+/** A unit that runs a script of the image in machines with this serial number, and shows its output on the console. */
+export const consoleUnit = (serial: string, script: string): string => `[Unit]
+After=basic.target systemd-networkd.service
+
+[Service]
+Type=oneshot
+ExecCondition=/bin/grep -q ^${serial} /sys/class/dmi/id/product_serial
+ExecStart=/bin/sh ${script}
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+
+[Install]
+WantedBy=multi-user.target
+`;

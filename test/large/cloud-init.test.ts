@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cache, discard, example, slipway } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
-import { boot, installFirmware } from './boot.ts';
+import { boot, consoleUnit, installFirmware } from './boot.ts';
 
 /** Tells the state of the network on the console. */
 const script = `export SYSTEMD_COLORS=0
@@ -18,20 +18,6 @@ echo "told: resolver $(readlink -f /etc/resolv.conf) $(grep ^nameserver /etc/res
 echo "told: user $(getent passwd grace | cut -d: -f1,7)"
 echo "told: key $(grep -c test-key /home/grace/.ssh/authorized_keys)"
 echo "told: end"
-`;
-const unit = `[Unit]
-After=basic.target systemd-networkd.service
-
-[Service]
-Type=oneshot
-ExecCondition=/bin/grep -q ^test-plain /sys/class/dmi/id/product_serial
-ExecStart=/bin/sh /usr/local/lib/tell-network
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/console
-
-[Install]
-WantedBy=multi-user.target
 `;
 const userData = `#cloud-config
 hostname: seeded
@@ -72,7 +58,10 @@ beforeAll(async () => {
   execFileSync('mcopy', ['-i', seed, join(work, 'user-data'), join(work, 'meta-data'), '::/']);
   const at = join(folder, 'overlay');
   for (const part of ['etc/systemd/system', 'usr/local/lib']) mkdirSync(join(at, part), { recursive: true });
-  writeFileSync(join(at, 'etc/systemd/system/tell-network.service'), unit);
+  writeFileSync(
+    join(at, 'etc/systemd/system/tell-network.service'),
+    consoleUnit('test-plain', '/usr/local/lib/tell-network'),
+  );
   writeFileSync(join(at, 'usr/local/lib/tell-network'), script);
   const file = join(folder, 'distro.yaml');
   const distro = readFileSync(file, 'utf8')

@@ -17,27 +17,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { cache, discard, example, slipway } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
-import { boot, installFirmware } from './boot.ts';
+import { boot, consoleUnit, installFirmware } from './boot.ts';
 
 const tables = z.object({
   partitiontable: z.object({ partitions: z.array(z.object({ name: z.string(), start: z.number() })) }),
 });
 
-/** Started by the test's machine alone: lists and installs what the channel has. */
-const unit = `[Unit]
-After=basic.target systemd-networkd.service
-
-[Service]
-Type=oneshot
-ExecCondition=/bin/grep -q ^test-update /sys/class/dmi/id/product_serial
-ExecStart=/bin/sh /usr/local/lib/try-update
-StandardOutput=tty
-StandardError=tty
-TTYPath=/dev/console
-
-[Install]
-WantedBy=multi-user.target
-`;
+/** Lists and installs what the channel has. */
 const script = `tool=/usr/lib/systemd/systemd-sysupdate
 for i in $(seq 60); do ip -4 route show default | grep -q . && break; sleep 1; done
 export SYSTEMD_COLORS=0
@@ -90,7 +76,10 @@ beforeAll(async () => {
   const port = typeof address === 'object' && address ? address.port : 0;
   const at = join(folder, 'overlay');
   for (const part of ['etc/systemd/system', 'usr/local/lib']) mkdirSync(join(at, part), { recursive: true });
-  writeFileSync(join(at, 'etc/systemd/system/try-update.service'), unit);
+  writeFileSync(
+    join(at, 'etc/systemd/system/try-update.service'),
+    consoleUnit('test-update', '/usr/local/lib/try-update'),
+  );
   writeFileSync(join(at, 'usr/local/lib/try-update'), script);
   const file = join(folder, 'distro.yaml');
   writeFileSync(
