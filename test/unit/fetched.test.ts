@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { settingsFacts } from '../../ts-src/query/settings-facts.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
 import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+import { keepFile } from '../../ts-src/store/sources.ts';
 import { Store } from '../../ts-src/store/store.ts';
 import { portOf } from '../port.mjs';
 import { distro, planOf, sourcePackage } from './planned.ts';
@@ -87,6 +89,59 @@ describe('files for a build', () => {
   });
 });
 
+/** The files of an archive that a hostile or careless server sends, made by a shell line in an empty folder. */
+const archiveOf = (name: string, make: string): Buffer => {
+  const at = join(folder, `made-${name}`);
+  mkdirSync(at);
+  execFileSync('sh', ['-ec', make], { cwd: at });
+  return readFileSync(join(at, 'archive'));
+};
+
+describe('an archive with `unpack: true`', () => {
+  /** Unpacks an archive of the store into `library`. Returns the reason if that fails. */
+  async function unpacked(name: string, make: string): Promise<{ at: string; fault: string | undefined }> {
+    const content = archiveOf(name, make);
+    const store = newStore();
+    const file = { url: 'http://h/archive', sha256: sha256(content), to: 'a/library', unpack: true };
+    await keepFile(store, file.sha256, join(folder, `made-${name}`, 'archive'));
+    const work = join(folder, `unpacks-${name}`);
+    const fault = await bringFetched(store, [file], join(work, 'recipe'), join(work, 'downloads'));
+    expect(existsSync(join(work, 'downloads', `${file.sha256}.unpacked`))).toBe(false);
+    return { at: join(work, 'recipe/fetched/a/library'), fault };
+  }
+
+  it.each([
+    ['tar.gz', 'mkdir top; echo a > top/a; tar -czf archive top'],
+    ['tar.xz', 'mkdir top; echo a > top/a; tar -cJf archive top'],
+    ['zip', 'git init -q; echo a > a; git add a; git archive --format=zip --prefix=top/ $(git write-tree) > archive'],
+  ])('is a folder without the only top-level folder: %s', async (kind, make) => {
+    const { at, fault } = await unpacked(kind, make);
+    expect(fault).toBeUndefined();
+    expect(readdirSync(at)).toEqual(['a']);
+  });
+
+  it('keeps several top-level entries, and can be read and copied by any user', async () => {
+    const { at, fault } = await unpacked(
+      'modes',
+      'mkdir b; touch a b/run; chmod 600 a; chmod 4711 b/run; chmod 700 b; ln -s /etc/passwd link; tar -cf archive a b link',
+    );
+    expect(fault).toBeUndefined();
+    expect(readdirSync(at).sort()).toEqual(['a', 'b', 'link']);
+    const modes = ['.', 'a', 'b', 'b/run'].map((name) => statSync(join(at, name)).mode & 0o7777);
+    expect(modes).toEqual([0o755, 0o644, 0o755, 0o755]);
+  });
+
+  it.each([
+    ['text', 'echo no archive > archive', "can't unpack http://h/archive: tar: This does not look like a tar archive"],
+    ['fifo', 'mkfifo pipe; tar -cf archive pipe', 'http://h/archive contains pipe, which is no file, folder or link'],
+    ['size', 'truncate -s 3G huge; tar -czSf archive huge', /would unpack to 1 files of 3\.0 GiB/],
+  ])('fails its task with the reason: %s', async (name, make, reason) => {
+    const { at, fault } = await unpacked(name, make);
+    expect(fault).toMatch(reason);
+    expect(existsSync(at)).toBe(false);
+  });
+});
+
 const told = (fetch: string): string =>
   renderDiagnostics(
     parseDistro(
@@ -132,6 +187,8 @@ describe('package_settings.NAME.fetch', () => {
     expect(facts([entryOf({ url: 'https://other/a.tar' })])).toBe(usual);
     expect(facts([entryOf({ sha256: sha256('other') })])).not.toBe(usual);
     expect(facts([entryOf({ to: 'b' })])).not.toBe(usual);
+    expect(facts([entryOf({ unpack: true })])).not.toBe(usual);
+    expect(facts([entryOf({ unpack: false })])).toBe(usual);
   });
 
   it('is joined from globs and the name', () => {

@@ -1,11 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { download } from '../../ts-src/read/git/download.ts';
 import { fetchCommit, snapshotFolder } from '../../ts-src/read/git/git.ts';
 import { diskWasFull } from '../../ts-src/read/git/process.ts';
+import { unpackArchive } from '../../ts-src/read/git/unpack.ts';
 import { renderDiagnostics } from '../../ts-src/render/diagnostics.ts';
+import { portOf } from '../port.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-full-'));
 const state = join(folder, 'state');
@@ -65,5 +69,34 @@ describe('a git that finds the disk full', () => {
     const ended = (stderr: string) => ({ code: 128, signal: null, stdout: '', stderr });
     expect(diskWasFull(ended('remote: fatal: No space left on device\nfatal: early EOF\n'))).toBe(false);
     expect(diskWasFull(ended('error: unable to write file: Disk quota exceeded\n'))).toBe(true);
+  });
+});
+
+describe('a download or an archive that the disk has no room for', () => {
+  it('says where, and what to do', async () => {
+    const server = createServer((_, response) => response.end('x'.repeat(1 << 20)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${portOf(server)}/a`;
+    const got = await download(url, '/dev/full').finally(() => server.close());
+    expect(renderDiagnostics(got.diagnostics)).toBe(
+      `error: can't fetch ${url}: /dev/full: the disk is full: free some space and run the same command again: it continues [source-store]\n`,
+    );
+  });
+
+  it.each(['tar', 'zip'] as const)('says so of unpacking a %s archive', async (type) => {
+    const bin = join(folder, `bin-${type}`);
+    mkdirSync(bin);
+    const program = type === 'tar' ? 'tar' : 'unzip';
+    const ends =
+      type === 'tar'
+        ? 'case "$1" in -x) echo "tar: a: Cannot write: No space left on device" >&2; exit 2;; esac'
+        : 'case "$1" in -q) echo "a: write error (disk full?).  Continue? (y/n/^C)" >&2; exit 50;; esac';
+    writeFileSync(join(bin, program), `#!/bin/sh\n${ends}\n`, { mode: 0o755 });
+    process.env.PATH = `${bin}:${path}`;
+    const content = join(folder, `content-${type}`);
+    const got = await unpackArchive('/dev/null', type, 'http://h/a', content);
+    expect(renderDiagnostics(got.diagnostics)).toBe(
+      `error: can't unpack http://h/a: ${content}: the disk is full: free some space and run the same command again: it continues [source-store]\n`,
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { sha256 } from '../model/digest.ts';
 import type { Distro, PackageSettings, Variant } from '../model/distro.ts';
+import { fetchedContent } from '../model/package-settings.ts';
 import type { PlannedPackage, Scope, Target } from '../model/plan.ts';
 import { manifestSchemas } from '../render/manifest-schemas.ts';
 
@@ -61,8 +62,7 @@ export function ownInputs(parts: OwnParts): KeyInputs {
       variant?.build_depends ?? [],
       parts.distro.maintainer ?? '',
       ...(settings.external_libraries?.length ? [settings.external_libraries] : []),
-      // By content: the same file may come from another address.
-      ...(settings.fetch?.length ? [{ fetch: settings.fetch.map(({ to, sha256 }) => [to, sha256]) }] : []),
+      ...(settings.fetch?.length ? [{ fetch: settings.fetch.map(fetchedContent) }] : []),
     ]),
     patches: parts.patches,
     platform: JSON.stringify([target.os, target.release, target.architecture, target.variant]),

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
   closeSync,
   constants,
@@ -19,6 +20,7 @@ import {
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -75,6 +77,26 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
 /** Node's errors on file handles have no path. */
 const placed = (e: unknown, path: string): unknown =>
   e instanceof Error && codeOf(e) !== undefined && !('path' in e) ? Object.assign(e, { path }) : e;
+
+type Written = string | Uint8Array;
+
+/** Writes a file as Node does, with errors that name it: Node's error for a full disk does not. */
+export function writeFile(path: string, data: Written, options: { flag?: 'wx'; mode?: number } = {}): void {
+  try {
+    writeFileSync(path, data, options);
+  } catch (e) {
+    throw placed(e, path);
+  }
+}
+
+/** Appends to a file, as `writeFile` writes it. */
+export function appendFile(path: string, data: Written, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+  try {
+    appendFileSync(path, data, encoding);
+  } catch (e) {
+    throw placed(e, path);
+  }
+}
 
 /**
  * Writes many files as `writeWhole` does, but syncs them together, which is much faster. `name` returns the path of a

@@ -67,8 +67,16 @@ const fetchedFile = z.strictObject({
       'a relative path of letters, digits, ".", "_", "+", "-" and "/"',
     )
     .describe('Where a build finds it, below the folder in the variable SLIPWAY_FETCHED'),
+  unpack: z
+    .boolean()
+    .optional()
+    .describe('Unpack it, a tar or zip archive, into the folder `to`, without its only top-level folder'),
 });
 export type FetchedFile = z.output<typeof fetchedFile>;
+
+/** What a build sees of such a file, for keys and comparisons: the same file may come from another address. */
+export const fetchedContent = ({ to, sha256, unpack }: FetchedFile): string[] =>
+  unpack === true ? [to, sha256, 'unpacked'] : [to, sha256];
 
 /** Whether no two files have one place, and none is in another. */
 const haveOwnPlaces = (files: readonly FetchedFile[]): boolean =>

@@ -1,5 +1,6 @@
 import { compare } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
+import { fetchedContent } from '../model/package-settings.ts';
 import type { Scope } from '../model/plan.ts';
 import { settingsFinder } from '../plan/settings.ts';
 
@@ -57,7 +58,7 @@ export function settingsFacts(distro: Distro, digestOf: (file: string) => string
       cmake_args: text(cmake_args),
       environment: text(environment),
       external_libraries: text(external_libraries),
-      fetch: text(fetch.map(({ to, sha256 }) => [to, sha256])),
+      fetch: text(fetch.map(fetchedContent)),
       system_files: found.systemFiles.get(packageName) ?? '',
     };
   };

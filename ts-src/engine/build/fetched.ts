@@ -1,9 +1,11 @@
-import { chmodSync, copyFileSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder, sha256File } from '../../io/files.ts';
+import { programFault, run } from '../../io/process.ts';
 import { first } from '../../model/lists.ts';
 import type { FetchedFile } from '../../model/package-settings.ts';
 import { download } from '../../read/git/download.ts';
+import { archiveType, unpackArchive } from '../../read/git/unpack.ts';
 import { hasSource, keepFile, keptFile } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -46,6 +48,26 @@ export async function keepFetched(store: Store, files: readonly FetchedFile[], w
   for (const file of files) if (!(await hasSource(store, file.sha256))) await pathInStore(store, file, work);
 }
 
+/** Unpacks a file of the store as a folder that any user may read. Returns the reason if it can't be. */
+async function unpackTo(
+  target: string,
+  path: string,
+  { url, sha256 }: FetchedFile,
+  work: string,
+): Promise<string | undefined> {
+  const folder = join(makeFolder(work), `${sha256}.unpacked`);
+  try {
+    const unpacked = await unpackArchive(path, archiveType(path), url, folder);
+    if (!unpacked.ok) return first(unpacked.diagnostics).message;
+    const opened = await run('chmod', ['-R', 'a-st,u=rwX,go=rX', unpacked.value]);
+    if (opened.code !== 0) throw programFault(`can't unpack ${url}`, folder, opened);
+    renameSync(unpacked.value, target);
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Writes the files into a recipe. Returns the reason if one can't be had. `work`: a folder for downloads. */
 export async function bringFetched(
   store: Store,
@@ -60,8 +82,13 @@ export async function bringFetched(
     const found = await pathInStore(store, file, work);
     if ('reason' in found) return found.reason;
     makeFolder(dirname(target));
-    copyFileSync(found.path, target);
-    chmodSync(target, 0o444);
+    if (file.unpack === true) {
+      const fault = await unpackTo(target, found.path, file, work);
+      if (fault !== undefined) return fault;
+    } else {
+      copyFileSync(found.path, target);
+      chmodSync(target, 0o444);
+    }
     // The build's user is another one, whatever the umask is.
     for (let above = dirname(target); above !== dirname(recipe); above = dirname(above)) chmodSync(above, 0o755);
   }

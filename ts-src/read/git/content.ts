@@ -1,16 +1,15 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { exists, noteUse, readIf, sha256File, writeWhole, makeFolder } from '../../io/files.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
-import { run } from '../../io/process.ts';
-import { archiveFault, readingArchive } from './archive-size.ts';
 import { localFault } from './credentials.ts';
 import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, gitReason, outputOf, storeFault } from './process.ts';
+import { git, outputOf, storeFault } from './process.ts';
+import { unpackArchive } from './unpack.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
@@ -50,20 +49,9 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
           hint: 'either the archive changed or the checksum is wrong: find out which before you change the checksum',
         }),
       );
-    const content = join(folder, 'content');
-    mkdirSync(content);
-    const fits = await archiveFault(file, entry.type);
-    if (fits !== undefined) return bad(error('source-archive', `${url} ${fits}`));
-    const unpacked =
-      entry.type === 'zip'
-        ? await readingArchive(['unzip', '-q', file, '-d', content])
-        : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', content]);
-    if (unpacked.code !== 0) return bad(error('source-archive', `can't unpack ${url}: ${gitReason(unpacked)}`));
-    const special = await specialFile(content);
-    if (special !== undefined)
-      return bad(error('source-archive', `${url} contains ${special}, which is no file, folder or link`));
-    const [top, ...others] = readdirSync(content, { withFileTypes: true });
-    const root = top?.isDirectory() && !others.length ? join(content, top.name) : content;
+    const unpacked = await unpackArchive(file, entry.type, url, join(folder, 'content'));
+    if (!unpacked.ok) return unpacked;
+    const root = unpacked.value;
     return await withMutex(`${gitDir}.lock`, async () => {
       await ensureContentRepository(gitDir);
       const env = { GIT_INDEX_FILE: join(folder, 'index') };
@@ -78,13 +66,6 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** A FIFO, socket or device below a folder: git would read one named `.gitignore` without end. */
-async function specialFile(folder: string): Promise<string | undefined> {
-  const others = ['!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l'];
-  const found = await run('find', [folder, ...others, '-printf', '%P', '-quit'], { limit: 1 << 16 });
-  return found.stdout === '' ? undefined : found.stdout.slice(0, 200);
 }
 
 /** Warns of submodules that an archive lacks, as those of hosting services do: the build would miss their files. */

@@ -1,6 +1,7 @@
-import { copyFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, statSync } from 'node:fs';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
-import { messageOf } from '../../io/faults.ts';
+import { codeOf, environmentFault, messageOf } from '../../io/faults.ts';
+import { appendFile, writeFile } from '../../io/files.ts';
 import { run } from '../../io/process.ts';
 import { readBody } from '../../io/response.ts';
 import { slowly } from '../../io/slow.ts';
@@ -47,6 +48,25 @@ function copyRegular(from: string, to: string, most: number): string | undefined
   if (found.size > most) return tooMuch(most);
   copyFileSync(from, to);
   return undefined;
+}
+
+/** curl's exit code for a file that it can't write. Its message does not tell why. */
+const curlCantWrite = 23;
+
+/** Throws the error of the file system that does not take more of a file. */
+const writeMore = (file: string): void => appendFile(file, Buffer.alloc(1 << 16));
+
+/** Errors of the place that a file is written to. */
+const ofDisk = ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG', 'EIO'];
+
+/** The error for a file that could not be fetched because of what was thrown here. */
+function localError(url: string, e: unknown): Result<never> {
+  const words = ofDisk.includes(codeOf(e) ?? '') ? environmentFault(e) : undefined;
+  return bad(
+    words === undefined
+      ? error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`)
+      : error('source-store', `can't fetch ${url}: ${words}`),
+  );
 }
 
 const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
@@ -103,13 +123,14 @@ export async function download(
       if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most, 1 << 30));
       if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));
-      writeFileSync(file, body);
+      writeFile(file, body);
     } else if (got.code !== 0) {
+      if (got.code === curlCantWrite) writeMore(file);
       const why = got.signal === 'SIGXFSZ' || got.code === 63 ? tooMuch(most) : curlReason(got.stderr);
       return bad(error('source-unreachable', `can't fetch ${url}: ${why}`));
     }
     return good(file);
   } catch (e) {
-    return bad(error('source-unreachable', `can't fetch ${url}: ${messageOf(e)}`));
+    return localError(url, e);
   }
 }
