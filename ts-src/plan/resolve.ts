@@ -30,6 +30,7 @@ export interface ResolverInput {
 /** Resolves names for one distribution on one platform; caches answers. */
 export class Resolver {
   private readonly known: (Resolution | undefined)[];
+  private readonly undeclared = new Map<string, boolean>();
   private readonly seeds: (name: string) => boolean;
   readonly platform: Platform;
   private readonly rosdep: RosdepDatabase;
@@ -69,6 +70,13 @@ export class Resolver {
     return rule.kind === 'packages' && rule.installer === 'apt'
       ? { from: 'system', packages: rule.packages, key: name }
       : { from: 'nowhere', rosdep: rule };
+  }
+
+  /** Whether a name that packages may use without declaring it has an origin. */
+  has(name: string): boolean {
+    const known = this.undeclared.get(name) ?? this.find(name).from !== 'nowhere';
+    this.undeclared.set(name, known);
+    return known;
   }
 
   /**

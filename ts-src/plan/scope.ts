@@ -6,7 +6,7 @@ import { installPrefix } from '../model/names.ts';
 import { impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
 import type { PlannedPackage, Scope } from '../model/plan.ts';
 import { block } from './blocked.ts';
-import { buildTypeFault } from './build-type-faults.ts';
+import { absentToolFault, buildTypeFault } from './build-type-faults.ts';
 import { fault, type Node } from './cycles.ts';
 import { findDepths } from './depths.ts';
 import { addDocsNeeds } from './docs-needs.ts';
@@ -205,7 +205,7 @@ class ScopePlanner {
     const implied = impliedNeeds(p.buildType, source.buildBackend);
     if (implied.build.length) planned.impliedBuild = [...implied.build];
     if (implied.test.length) planned.impliedTest = [...implied.test];
-    const wrong = buildTypeFault(p, this.evaluated.input.rosVersion);
+    const wrong = buildTypeFault(p, this.evaluated.input.rosVersion) ?? absentToolFault(p, this.resolver);
     if (wrong) fault(node, wrong);
     if (!isBuildType(p.buildType)) planned.blocked = `its build type '${p.buildType}' is unknown`;
     return node;

@@ -5,6 +5,7 @@ import { cmakeFile, cmakeScript } from './cmake-script.ts';
 export const amentCmake: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],
+  tools: ['ament_cmake', 'ament_cmake_core'],
   keepsObjects: true,
   tests: {
     file: cmakeFile,

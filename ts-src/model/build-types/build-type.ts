@@ -19,6 +19,8 @@ export interface BuildTypeRules {
   /** Debian packages that builds, and below tests, need although package.xml may not name them. */
   buildDepends: readonly string[];
   testDepends: readonly string[];
+  /** Packages, any of which has the CMake code of this type. Absent: the type needs none. */
+  tools?: readonly string[];
   /**
    * A package has tests if the name of a file, in any of its folders, matches `file`, and its text matches `words` if
    * that is given.

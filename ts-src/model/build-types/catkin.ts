@@ -5,6 +5,7 @@ import { cmakeFile, cmakeScript } from './cmake-script.ts';
 export const catkin: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],
+  tools: ['catkin'],
   keepsObjects: true,
   tests: {
     file: cmakeFile,
