@@ -117,7 +117,7 @@ it('a full disk fails with a clear message, and the next run continues', async (
     );
     const ran = await slipway(['build', '--distribution', 'mini'], folder);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toContain('the disk is full: free some space and run the same command again: it continues');
+    expect(ran.stderr).toContain('the disk is full: free some space (`slipway clean`');
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
     const again = await slipway(['build', '--distribution', 'mini'], folder);
     expect(again.code, again.stderr).toBe(0);

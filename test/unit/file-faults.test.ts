@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -7,12 +7,16 @@ import { collect } from '../../ts-src/collect/collect.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
 import { makeFolder } from '../../ts-src/io/files.ts';
 import { programFault, reasonOf, run } from '../../ts-src/io/process.ts';
+import { appendFile, writeBytes, writeFile, writeStream } from '../../ts-src/io/write.ts';
 import { isSourceUrl, redacted } from '../../ts-src/model/urls.ts';
 import { readFolder } from '../../ts-src/read/folders.ts';
 import { loginOf } from '../../ts-src/read/git/credentials.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
+const diskFull =
+  'the disk is full: free some space (`slipway clean` and `slipway store gc` remove what Slipway can make again) ' +
+  'and run the same command again: it continues';
 const folder = mkdtempSync(join(tmpdir(), 'slipway-file-faults-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -71,7 +75,7 @@ describe("a system error in a program's output", () => {
     expect(full.code).not.toBe(0);
     expect(reasonOf(full)).toContain('No space left on device');
     expect(await told(() => Promise.reject(programFault('tar failed', '/archive', full)))).toBe(
-      '/archive: the disk is full: free some space and run the same command again: it continues',
+      `/archive: ${diskFull}`,
     );
     const other = { code: 2, signal: null, stdout: '', stderr: 'tar: a: strange\ntar: Error is not recoverable\n' };
     expect(await told(() => Promise.reject(programFault('tar failed', '/archive', other)))).toBe(
@@ -82,9 +86,24 @@ describe("a system error in a program's output", () => {
 });
 
 describe('a fault of a file', () => {
+  it('names a file that the disk has no room for, whichever way it is written', async () => {
+    const bytes = Buffer.from('x');
+    const handle = openSync('/dev/full', 'w');
+    const ways: (() => unknown)[] = [
+      () => writeFile('/dev/full', 'x'),
+      () => appendFile('/dev/full', bytes),
+      () => writeBytes(handle, bytes, '/dev/full'),
+      () => writeStream('/dev/full', [bytes]),
+    ];
+    for (const write of ways) expect(await told(write)).toBe(`/dev/full: ${diskFull}`);
+    closeSync(handle);
+  });
+
   it('names the destination, and a folder that a read-only file system refuses', () => {
     const error = Object.assign(new Error('x'), { code: 'EROFS', path: '/from', dest: '/to' });
-    expect(environmentFault(error)).toBe('/to (from /from): the file system is read-only');
+    expect(environmentFault(error)).toBe(
+      '/to (from /from): the file system is read-only: mount it writable, or name another folder',
+    );
     const made = Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'mkdir', path: '/readonly/a' });
     expect(environmentFault(made)).toBe(
       "/readonly/a: the folder can't be made: is the file system above it read-only?",

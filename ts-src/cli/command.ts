@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
+import { appendFile } from '../io/write.ts';
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { redacted } from '../model/urls.ts';
 import { paint } from '../render/colour.ts';
@@ -155,7 +156,7 @@ export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   const file = process.env.SLIPWAY_ERRORS_FILE;
   const errors = diagnostics.filter(isError);
   if (file !== undefined && file !== '' && errors.length)
-    appendFileSync(file, printable(renderDiagnostics(errors.slice(0, 20))));
+    appendFile(file, printable(renderDiagnostics(errors.slice(0, 20))));
 }
 
 /** The distro file: the named one, or distro.yaml in this folder or a parent. */

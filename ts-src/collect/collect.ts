@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { exists, makeFolder } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { tryMutex, withMutex, type Release } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -108,7 +109,7 @@ async function shrinkFolders(state: string, now: number): Promise<void> {
   if (!exists(join(gitDir, 'HEAD')) || (exists(marker) && now - statSync(marker).mtimeMs < hour)) return;
   await withMutex(`${gitDir}.lock`, async () => {
     await run('git', ['--git-dir', gitDir, 'prune', '--expire=1.hour.ago']);
-    writeFileSync(marker, '');
+    writeFile(marker, '');
   });
 }
 
@@ -117,5 +118,5 @@ const longestLog = 32 << 20;
 function shortenLog(log: string): void {
   if (!exists(log) || statSync(log).size <= longestLog) return;
   const end = readEnd(log, longestLog / 4);
-  writeFileSync(log, end);
+  writeFile(log, end);
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readIf } from '../io/files.ts';
-import { run } from '../io/process.ts';
+import { writeFile } from '../io/write.ts';
+import { programFault, run } from '../io/process.ts';
 import { compare } from '../model/diagnostics.ts';
 
 /** What an update does to one file. */
@@ -63,18 +64,18 @@ async function planFile(scratch: string, path: string, { base, ours, next }: Sid
 
 async function merge(scratch: string, ours: string, base: string, next: string) {
   const names = ['yours', 'base', 'slipway'].map((name) => join(scratch, name));
-  for (const [i, text] of [ours, base, next].entries()) writeFileSync(names[i] ?? '', text);
+  for (const [i, text] of [ours, base, next].entries()) writeFile(names[i] ?? '', text);
   const labels = ['-L', 'yours', '-L', 'base', '-L', 'slipway'];
   const ran = await run('git', ['merge-file', '-p', ...labels, ...names]);
   // git merge-file exits with the number of conflicts (at most 127), or with 255 on an error.
-  if (ran.code > 127) throw new Error(`git merge-file: ${ran.stderr.trim()}`);
+  if (ran.code > 127) throw programFault('git merge-file failed', scratch, ran);
   return { text: ran.stdout, conflicts: ran.code };
 }
 
 async function diffOf(scratch: string, path: string, from: string | undefined, to: string | undefined) {
   const [left, right] = [join(scratch, 'left'), join(scratch, 'right')];
-  writeFileSync(left, from ?? '');
-  writeFileSync(right, to ?? '');
+  writeFile(left, from ?? '');
+  writeFile(right, to ?? '');
   const ran = await run('git', ['diff', '--no-index', '--no-color', '--no-ext-diff', '--', left, right]);
   const lines = ran.stdout.split('\n');
   const body = lines.slice(

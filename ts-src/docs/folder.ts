@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { temporaryBeside, makeFolder } from '../io/files.ts';
+import { makeFolder, temporaryBeside } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { siteMark } from './site.ts';
 
@@ -25,7 +26,7 @@ export async function writeFolder<T>(
       const folder = dirname(join(staged, path));
       if (!folders.has(folder)) makeFolder(folder);
       folders.add(folder);
-      writeFileSync(join(staged, path), data, { flag: 'wx' });
+      writeFile(join(staged, path), data, { flag: 'wx' });
     });
     if (existsSync(output)) renameSync(output, former);
     renameSync(staged, output);

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { sha256File, makeFolder } from '../io/files.ts';
+import { makeFolder, sha256File } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { parallel, reasonOf, run } from '../io/process.ts';
 import { differencesOf, type FileDifference } from '../inspect/differences.ts';
 import { compare } from '../model/diagnostics.ts';
@@ -168,6 +168,6 @@ async function diffoscope(
   if (asked.code === 127 || !asked.stdout) return undefined;
   const report = join('reproducible', `${name}.diffoscope.txt`);
   makeFolder(join(options.output, 'reproducible'));
-  writeFileSync(join(options.output, report), asked.stdout);
+  writeFile(join(options.output, report), asked.stdout);
   return report;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { writeFile } from '../io/write.ts';
 import { sha256 } from '../model/digest.ts';
 
 const block = 4096;
@@ -59,6 +60,6 @@ ${lines.join('\n')}
 </bmap>
 `;
   // The checksum covers the file with zeros in the checksum's place.
-  writeFileSync(target, text(sha256(text('0'.repeat(64)))), { flag: 'wx' });
+  writeFile(target, text(sha256(text('0'.repeat(64)))), { flag: 'wx' });
   return Promise.resolve();
 }

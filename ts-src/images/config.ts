@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { hostName, installPrefix } from '../model/names.ts';
 import { sha256 } from '../model/digest.ts';
 import { hasBios } from '../model/images.ts';
@@ -51,7 +52,7 @@ export function writeConfig(facts: Facts, folder: string, machine: Buffer | unde
   const { spec } = image;
   makeFolder(join(folder, 'keys'));
   mkdirSync(join(folder, 'files'));
-  const write = (name: string, data: string | Buffer) => writeFileSync(join(folder, name), data, { flag: 'wx' });
+  const write = (name: string, data: string | Buffer) => writeFile(join(folder, name), data, { flag: 'wx' });
   write('setup.sh', scripts.setup);
   write('image.json', imageJson(facts));
   write('entrypoint', scripts.entrypoint);

@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBytes, writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { bytesOf, hasBios } from '../model/images.ts';
@@ -80,7 +70,7 @@ function writeBootFiles(folder: string, facts: Facts, key: string, version: stri
   // shell.
   const restart = ab ? ' panic=10' : '';
   const kernelOptions = `root=${partition} rw console=tty0 console=${firmware[target.architecture]?.console}${restart}`;
-  const write = (file: string, text: string) => writeFileSync(join(folder, file), text, { flag: 'wx' });
+  const write = (file: string, text: string) => writeFile(join(folder, file), text, { flag: 'wx' });
   write('name', version);
   write('entry-name', ab ? `${version}+3.conf` : 'slipway.conf');
   write('loader.conf', 'timeout 1\nconsole-mode keep\n');
@@ -157,7 +147,7 @@ export async function makeDisk(
   parts.push({ name: labels.bios, type: biosPartition, file: 'bios-core.img', sectors, front: true });
   const core = placedCore(readFileSync(join(folder, 'bios-core.img')), sectors);
   if (!core) return bad(noGrub(name));
-  writeFileSync(join(folder, 'bios-core.img'), core);
+  writeFile(join(folder, 'bios-core.img'), core);
   const assembled = await assemble(folder, key, parts);
   if (!assembled.ok || writeBootSector(assembled.value.raw, join(folder, 'bios-boot.img'), sectors)) return assembled;
   return bad(noGrub(name));
@@ -174,7 +164,7 @@ function writeBootSector(raw: string, boot: string, core: number): boolean {
     const before = Buffer.alloc(sector);
     readSync(handle, before, 0, sector, 0);
     const made = bootSector(before, readFileSync(boot), core);
-    if (made) writeSync(handle, made, 0, sector, 0);
+    if (made) writeBytes(handle, made.subarray(0, sector), raw, 0);
     return made !== undefined;
   } finally {
     closeSync(handle);

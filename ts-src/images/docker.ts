@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { naming, writeBytes } from '../io/write.ts';
 import { sha256InThread } from '../io/hash-thread.ts';
 import { sha256 } from '../model/digest.ts';
 import { endOfTar, paddingOf, tarFile, tarHeader } from './tar-writer.ts';
@@ -154,7 +155,7 @@ function writeParts(parts: readonly (Buffer | string)[], target: string): number
   const out = openSync(target, 'w');
   let size = 0;
   const write = (data: Buffer) => {
-    for (let at = 0; at < data.length;) at += writeSync(out, data, at);
+    writeBytes(out, data, target);
     size += data.length;
   };
   try {
@@ -162,7 +163,7 @@ function writeParts(parts: readonly (Buffer | string)[], target: string): number
       if (typeof part === 'string') copyFile(part, write);
       else write(part);
     }
-    fsyncSync(out);
+    naming(target, () => fsyncSync(out));
   } finally {
     closeSync(out);
   }

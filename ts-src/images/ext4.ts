@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { writeBytes } from '../io/write.ts';
 
 /** CRC-32C as Linux computes it for ext4: no final inversion (fs/ext4/ext4.h, ext4_chksum). */
 const table = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -67,7 +68,7 @@ export function normalizeExt4(file: string, latest: number): void {
         normalizeInode(inode, latest);
         if (checksums) sealInode(inode, g * perGroup + i + 1, seed);
       }
-      writeSync(handle, inodes, 0, length, at);
+      writeBytes(handle, inodes.subarray(0, length), file, at);
     }
   } finally {
     closeSync(handle);

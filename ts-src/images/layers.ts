@@ -8,10 +8,12 @@ import {
   renameSync,
   statSync,
   utimesSync,
-  writeSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { makeRoom } from '../io/faults.ts';
+import { programFault } from '../io/process.ts';
+import { naming, writeBytes } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { exists, privateFolder, readJson, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
@@ -145,7 +147,7 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   const end = exists(room.log) ? readEnd(room.log, 20_000) : '';
   const full = /No space left on device/.test(end);
   const limit = exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
-  const why = full ? ': the disk is full' : limit;
+  const why = full ? `: the disk of ${room.state} is full` : limit;
   // The log also contains earlier builds.
   const begun = end.lastIndexOf('slipway: the hook\n');
   const hook = begun >= 0 && !end.includes('slipway: the hook ended well', begun);
@@ -156,7 +158,7 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   return error(
     hook && !full ? 'image-hook' : 'image-install',
     `${hook ? 'the hook failed, so ' : ''}${request.what} could not be made${why}${why || line === undefined ? '' : `: ${line}`}`,
-    { file: room.log, hint: 'the cause is at the end of that log' },
+    { file: room.log, hint: full ? makeRoom : 'the cause is at the end of that log' },
   );
 }
 
@@ -170,7 +172,7 @@ async function namesOf(room: Room, layers: readonly string[]): Promise<Buffer> {
     onOutput: (chunk) => chunks.push(chunk),
     signal: room.signal,
   });
-  if (listed.code !== 0) throw new Error(`a root could not be listed: ${listed.stderr.trim()}`);
+  if (listed.code !== 0) throw programFault('a root could not be listed', room.state, listed);
   return Buffer.concat(chunks);
 }
 
@@ -212,10 +214,11 @@ async function packLayer(
   const secrets: Finding[] = [];
   const reader = scanner(secrets, request.kind === 'own');
   const hash = createHash('sha256');
-  const out = openSync(join(staged, 'layer.tar'), 'w');
+  const tar = join(staged, 'layer.tar');
+  const out = openSync(tar, 'w');
   let size = 0;
   const write = (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length;) at += writeSync(out, chunk, at);
+    writeBytes(out, chunk, tar);
     hash.update(chunk);
     size += chunk.length;
   };
@@ -231,8 +234,8 @@ async function packLayer(
       },
       signal: room.signal,
     });
-    if (packed.code !== 0) throw new Error(`a layer could not be packed: ${packed.stderr.trim()}`);
-    fsyncSync(out);
+    if (packed.code !== 0) throw programFault('a layer could not be packed', staged, packed);
+    naming(tar, () => fsyncSync(out));
   } finally {
     closeSync(out);
   }

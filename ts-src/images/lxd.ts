@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, writeFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { writeFile } from '../io/write.ts';
 import { plainEnvironment } from '../io/process.ts';
 import { bad, compare, good, type Result } from '../model/diagnostics.ts';
 import { imageFile, imageVersion } from '../model/names.ts';
@@ -65,7 +66,7 @@ export async function renderLxd(
   const version = imageVersion(facts.state.stamp, options.key);
   const work = newScratch(room.state);
   const plain = join(work, 'metadata.tar');
-  writeFileSync(plain, lxdMetadata(facts, version, options.epoch));
+  writeFile(plain, lxdMetadata(facts, version, options.epoch));
   const fileOf = (ending: string) => join(options.folder, imageFile(name, version, target.architecture, ending));
   const [metadata, squashed] = [fileOf(lxdEndings.metadata), fileOf(lxdEndings.root)];
   const packed = await room.driver.read({

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFile } from '../io/write.ts';
 import { good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { stampSeconds } from '../model/names.ts';
@@ -60,7 +60,7 @@ async function installLayer(
 }
 
 function writeFstab(folder: string, text: string): void {
-  writeFileSync(join(folder, 'fstab'), text);
+  writeFile(join(folder, 'fstab'), text);
 }
 
 /** Makes a root: base, the platform's packages, a machine's files, and the distribution's packages. */

@@ -1,15 +1,6 @@
-import {
-  closeSync,
-  ftruncateSync,
-  linkSync,
-  lutimesSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  utimesSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, linkSync, lutimesSync, mkdirSync, openSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { naming, writeBytes } from '../io/write.ts';
 import { makeFolder } from '../io/files.ts';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { readDeb, type DebContents, type DebPolicy } from './deb.ts';
@@ -58,12 +49,11 @@ function writer(path: string, member: TarMember): TarSink {
   let size = 0;
   return {
     write(data) {
-      for (const [begin, end] of written(data))
-        for (let at = begin; at < end;) at += writeSync(handle, data, at, end - at, size + at);
+      for (const [begin, end] of written(data)) writeBytes(handle, data.subarray(begin, end), path, size + begin);
       size += data.length;
     },
     end() {
-      ftruncateSync(handle, size);
+      naming(path, () => ftruncateSync(handle, size));
       closeSync(handle);
       utimesSync(path, member.time, member.time);
     },

@@ -1,6 +1,5 @@
-import { closeSync, constants, createReadStream, createWriteStream, fstatSync, openSync, readSync } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { closeSync, constants, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { writeStream } from './write.ts';
 
 /** A member of an ar archive, such as a Debian package: the position of its bytes in the file. */
 export interface ArMember {
@@ -64,5 +63,5 @@ export async function writeAr(file: string, parts: readonly ArPart[], seconds: n
       if (size % 2) yield Buffer.from('\n');
     }
   }
-  await pipeline(Readable.from(bytes()), createWriteStream(file, { flags: 'wx' }));
+  await writeStream(file, bytes(), 'wx');
 }

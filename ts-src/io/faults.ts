@@ -2,12 +2,17 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { lastLine } from '../text/cut.ts';
 
+/** What to do about a full disk. */
+export const makeRoom =
+  'free some space (`slipway clean` and `slipway store gc` remove what Slipway can make again) ' +
+  'and run the same command again: it continues';
+
 /** Messages for errors of the machine, a disk, a network or a store: problems of the environment, not bugs. */
 const words: Record<string, string> = {
-  ENOSPC: 'the disk is full: free some space and run the same command again: it continues',
-  EDQUOT: 'the disk quota is used up: free some space and run the same command again',
+  ENOSPC: `the disk is full: ${makeRoom}`,
+  EDQUOT: `the disk quota is used up: ${makeRoom}`,
   EFBIG: 'the file is larger than a limit allows (ulimit -f)',
-  EROFS: 'the file system is read-only',
+  EROFS: 'the file system is read-only: mount it writable, or name another folder',
   EACCES: 'permission denied: give the user that runs slipway access to it, or run slipway as its owner',
   EPERM: 'not permitted',
   EMFILE: 'too many open files: raise the limit (ulimit -n)',
@@ -27,7 +32,7 @@ const words: Record<string, string> = {
   ENODEV: 'it is a device that is not there',
   ETXTBSY: 'the file is being run or written',
   EBUSY: 'it is in use',
-  EXDEV: 'it is on another file system',
+  EXDEV: 'it is on another file system: keep these folders on one',
   ELARGE: 'the file or output is larger than anything that slipway reads as a whole',
   EIO: 'the disk reports an error: is it sound?',
   ESTALE: 'the share was remounted or changed elsewhere: run the same command again',

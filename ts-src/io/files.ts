@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import {
-  appendFileSync,
   chmodSync,
   closeSync,
   constants,
@@ -20,8 +19,6 @@ import {
   rmSync,
   statSync,
   utimesSync,
-  writeFileSync,
-  writeSync,
   type Stats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -29,6 +26,7 @@ import { promisify } from 'node:util';
 import { sha256 } from '../model/digest.ts';
 import { utf8Text } from './utf8.ts';
 import { codeOf } from './faults.ts';
+import { naming, placed, writeBytes } from './write.ts';
 
 /**
  * Makes a folder and those above it, and returns its path. Node's own `recursive` never returns where a file system
@@ -62,40 +60,15 @@ export function writeWhole(path: string, data: string | Buffer, options: { sync?
   const temporary = temporaryBeside(path);
   const handle = openSync(temporary, 'wx');
   try {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
-    if (options.sync !== false) fsyncSync(handle);
+    writeBytes(handle, typeof data === 'string' ? Buffer.from(data) : data, path);
+    if (options.sync !== false) naming(path, () => fsyncSync(handle));
   } catch (e) {
     closeSync(handle);
     rmSync(temporary, { force: true });
-    throw placed(e, path);
+    throw e;
   }
   closeSync(handle);
   renameSync(temporary, path);
-}
-
-/** Node's errors on file handles have no path. */
-const placed = (e: unknown, path: string): unknown =>
-  e instanceof Error && codeOf(e) !== undefined && !('path' in e) ? Object.assign(e, { path }) : e;
-
-type Written = string | Uint8Array;
-
-/** Writes a file as Node does, with errors that name it: Node's error for a full disk does not. */
-export function writeFile(path: string, data: Written, options: { flag?: 'wx'; mode?: number } = {}): void {
-  try {
-    writeFileSync(path, data, options);
-  } catch (e) {
-    throw placed(e, path);
-  }
-}
-
-/** Appends to a file, as `writeFile` writes it. */
-export function appendFile(path: string, data: Written, encoding: 'utf8' | 'latin1' = 'utf8'): void {
-  try {
-    appendFileSync(path, data, encoding);
-  } catch (e) {
-    throw placed(e, path);
-  }
 }
 
 /**
@@ -113,13 +86,15 @@ export async function writeTogether(
       const temporary = temporaryBeside(path);
       const handle = openSync(temporary, 'wx');
       written.push({ temporary, path, handle });
-      try {
-        for (let n = 0; n < data.length;) n += writeSync(handle, data, n);
-      } catch (e) {
-        throw placed(e, path);
-      }
+      writeBytes(handle, data, path);
     }
-    await Promise.all(written.map(({ handle }) => synced(handle)));
+    await Promise.all(
+      written.map(({ handle, path }) =>
+        synced(handle).catch((e: unknown) => {
+          throw placed(e, path);
+        }),
+      ),
+    );
     written.forEach(({ temporary, path }, at) => name(temporary, path, at));
   } finally {
     for (const { handle, temporary } of written) {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
+import { writeBytes } from './write.ts';
 import { sizeText } from '../model/sizes.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
 
@@ -79,7 +80,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
     running.add(child);
-    const keep = log === undefined ? undefined : limitedLog(log, options.logLimit ?? 64 << 20);
+    const keep = log === undefined ? undefined : limitedLog(log, options.log ?? '', options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
     const give = (to: (chunk: Buffer) => void, chunk: Buffer) => {
       if (thrown !== undefined) return;
@@ -162,25 +163,25 @@ function textsOf(
 }
 
 /** Writes output to an open log. At the limit, a line reports that the rest is omitted. */
-function limitedLog(log: number, most: number): (chunk: Buffer) => void {
+function limitedLog(log: number, path: string, most: number): (chunk: Buffer) => void {
   let left = most;
   return (chunk) => {
     if (left <= 0) return;
     const full = chunk.length >= left;
     try {
-      writeAll(log, full ? chunk.subarray(0, left) : chunk);
+      writeBytes(log, full ? chunk.subarray(0, left) : chunk, path);
       if (full)
-        writeAll(log, Buffer.from(`\nslipway: the rest of this output, beyond ${sizeText(most)}, is left out\n`));
+        writeBytes(
+          log,
+          Buffer.from(`\nslipway: the rest of this output, beyond ${sizeText(most)}, is left out\n`),
+          path,
+        );
     } catch {
       // The disk is full. Only the log is cut short here; other writes report the error.
       left = 0;
     }
     left -= chunk.length;
   };
-}
-
-function writeAll(handle: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
 }
 
 /** Kills all running programs; used at exit. */

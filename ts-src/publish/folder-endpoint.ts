@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  copyFileSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  rmdirSync,
-  statSync,
-} from 'node:fs';
+import { copyFileSync, linkSync, readFileSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncFile } from '../io/write.ts';
 import { sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
@@ -65,9 +55,7 @@ export class FolderEndpoint implements Endpoint {
     const temporary = temporaryBeside(path);
     try {
       copyFileSync(file.path, temporary);
-      const handle = openSync(temporary, 'r');
-      fsyncSync(handle);
-      closeSync(handle);
+      syncFile(temporary);
       return this.claim(temporary, path) ? 'written' : ((await this.compare(path, file.sha256, file.size)) ?? 'other');
     } finally {
       rmSync(temporary, { force: true });

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ownIn } from '../model/maps.ts';
 import { run } from '../io/process.ts';
@@ -41,8 +42,8 @@ export async function checkServed(
     const samples = samplesOf(state, before);
     for (const folder of ['lists/partial', 'cache/archives/partial', 'etc/sources.list.d', 'got'])
       makeFolder(join(root, folder));
-    writeFileSync(join(root, 'status'), '');
-    writeFileSync(
+    writeFile(join(root, 'status'), '');
+    writeFile(
       join(root, 'etc/sources.list.d/slipway.sources'),
       [...new Set(samples.map((s) => s.suite))]
         .map((suite) => {
@@ -59,7 +60,7 @@ export async function checkServed(
         })
         .join('\n'),
     );
-    writeFileSync(join(root, 'apt.conf'), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
+    writeFile(join(root, 'apt.conf'), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args: string[]) =>
       run('apt-get', ['-q', ...args], {
         cwd: join(root, 'got'),

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { run } from '../io/process.ts';
 
@@ -53,7 +54,7 @@ export async function signedText(signed: Buffer, publicKey: string): Promise<str
   const folder = mkdtempSync(join(tmpdir(), 'slipway-signed-'));
   try {
     const file = join(folder, 'signed');
-    writeFileSync(file, signed);
+    writeFile(file, signed);
     const gpg = ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', '--status-fd', '2'];
     const imported = await run('gpg', [...gpg, '--import'], { input: publicKey });
     const checked = await run('gpg', [...gpg, '--decrypt', file]);
@@ -75,8 +76,8 @@ export async function checkSignature(
 ): Promise<Result<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-signature-'));
   try {
-    writeFileSync(join(folder, 'signature'), signature);
-    writeFileSync(join(folder, 'text'), text);
+    writeFile(join(folder, 'signature'), signature);
+    writeFile(join(folder, 'text'), text);
     const gpg = (args: string[], input?: string) =>
       run(
         'gpg',

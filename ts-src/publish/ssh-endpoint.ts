@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { sha256 } from '../model/digest.ts';
 import { parseRemotePlace, remoteName } from '../model/remote-place.ts';
 import type { BlobInfo } from '../store/blobs.ts';
@@ -162,7 +163,7 @@ export class SshEndpoint implements Endpoint {
       for (const file of new Map(files.map((f) => [f.sha256, f])).values()) {
         const target = join(folder, file.sha256);
         if ('path' in file) symlinkSync(resolve(file.path), target);
-        else writeFileSync(target, file.data);
+        else writeFile(target, file.data);
       }
       await this.connection.send(folder);
     } finally {

@@ -1,7 +1,8 @@
 import { entry } from '../model/maps.ts';
-import { appendFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf, writeWhole } from '../io/files.ts';
+import { appendFile } from '../io/write.ts';
 import { defer } from '../io/deferred.ts';
 import { sha256 } from '../model/digest.ts';
 
@@ -92,7 +93,7 @@ export class ParseCache<T> {
         return `${digest(text)}${String(written.length).padStart(lengthLength)}${written}\n`;
       })
       .join('');
-    if (this.whole && this.lines.size <= 2 * this.used.size) appendFileSync(this.file, added, 'latin1');
+    if (this.whole && this.lines.size <= 2 * this.used.size) appendFile(this.file, added, 'latin1');
     else
       writeWhole(
         this.file,

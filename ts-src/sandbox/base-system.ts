@@ -209,15 +209,16 @@ async function makeTar(
   const made = shared
     ? await run('cp', ['-a', shared.tar, tar])
     : await makeBaseArchive({ platform, architecture, sources, work, log, proxy });
-  const full = wasFull();
+  const filled = wasFull();
   if (made.code === 0) return undefined;
   if (made.code === 127)
     return error('tool-missing', 'mmdebstrap is not installed', {
       hint: 'run `slipway doctor` to see what this machine lacks',
     });
+  const full = filled || /No space left on device/.test(readEnd(log, 20_000));
   return error(
     'base-failed',
-    full || /No space left on device/.test(readEnd(log, 20_000))
+    full
       ? `the disk is full: the base of '${name}' could not be made`
       : `mmdebstrap could not make the base of '${name}' (${system})${firstError(log)}`,
     {

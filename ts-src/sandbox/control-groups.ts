@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { olderThanADay } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import type { Limits } from './limits.ts';
 
 /** The control groups of one entry. */
@@ -30,7 +31,7 @@ function unified(): Hierarchy[] | undefined {
   try {
     const offered = readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').trim().split(' ');
     if (!['memory', 'pids'].every((c) => offered.includes(c))) return undefined;
-    writeFileSync(join(mountRoot, 'cgroup.subtree_control'), '+memory +pids');
+    writeFile(join(mountRoot, 'cgroup.subtree_control'), '+memory +pids');
     const hierarchy: Hierarchy = { root: mountRoot, version: 2, controllers: ['memory', 'pids'] };
     return usable(hierarchy) ? [hierarchy] : undefined;
   } catch {
@@ -109,7 +110,7 @@ export function openGroup(limits: Limits): Group | undefined {
       const folder = join(hierarchy.root, own);
       mkdirSync(folder);
       made.push({ folder, hierarchy });
-      if (hierarchy.controllers.includes('pids')) writeFileSync(join(folder, 'pids.max'), String(limits.processes));
+      if (hierarchy.controllers.includes('pids')) writeFile(join(folder, 'pids.max'), String(limits.processes));
       if (hierarchy.controllers.includes('memory')) limitMemory(folder, hierarchy.version, limits.memory);
     }
   } catch {
@@ -127,9 +128,9 @@ export function openGroup(limits: Limits): Group | undefined {
 }
 
 function limitMemory(folder: string, version: 1 | 2, bytes: number): void {
-  writeFileSync(join(folder, version === 2 ? 'memory.max' : 'memory.limit_in_bytes'), String(bytes));
+  writeFile(join(folder, version === 2 ? 'memory.max' : 'memory.limit_in_bytes'), String(bytes));
   const swap = join(folder, version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes');
-  if (existsSync(swap)) writeFileSync(swap, version === 2 ? '0' : String(bytes));
+  if (existsSync(swap)) writeFile(swap, version === 2 ? '0' : String(bytes));
 }
 
 function limitMet(folder: string, { version, controllers }: Hierarchy): 'memory' | 'processes' | undefined {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
-import { exists, readIf, sha256File, makeFolder } from '../io/files.ts';
+import { exists, makeFolder, readIf, sha256File } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { currentRun } from './scratch.ts';
@@ -147,7 +148,7 @@ async function commit(name: string, keep: string): Promise<Outcome | undefined> 
   if (committed.code !== 0) return committed;
   const status = await docker(['cp', `${name}:/var/lib/dpkg/status`, join(keep, 'var/lib/dpkg/status')]);
   if (status.code !== 0) return status;
-  writeFileSync(join(keep, marker), `${tag}\n`);
+  writeFile(join(keep, marker), `${tag}\n`);
   return undefined;
 }
 
@@ -166,7 +167,7 @@ async function enter(entry: Entry): Promise<Outcome> {
   const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
   const limits = entry.limits ?? defaultLimits();
   const filter = join(entry.work, `${name}.seccomp.json`);
-  writeFileSync(filter, seccompProfile(entry.network === true));
+  writeFile(filter, seccompProfile(entry.network === true));
   const created = await docker(createArguments(entry, { name, image, limits, filter }));
   rmSync(filter);
   if (created.code !== 0) return created;
@@ -222,7 +223,7 @@ export function dockerDriver(): Driver {
       const imported = await docker(['import', tar, tag]);
       if (imported.code !== 0) return imported;
       makeFolder(folder);
-      writeFileSync(join(folder, marker), `${tag}\n`);
+      writeFile(join(folder, marker), `${tag}\n`);
       return run('tar', ['-x', '--no-same-owner', '-f', tar, '-C', folder, './var/lib/dpkg/status']);
     },
     // The image may have been pruned, or the daemon replaced.

@@ -1,17 +1,18 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
 import {
   exists,
+  makeFolder,
   noteUse,
   privateFolder,
   readJson,
   sha256File,
   temporaryBeside,
   writeWhole,
-  makeFolder,
 } from '../io/files.ts';
+import { writeFile } from '../io/write.ts';
 import { programFault, run } from '../io/process.ts';
 import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -94,8 +95,8 @@ export class Packages {
       const info = join(staged, 'var/lib/dpkg/info');
       makeFolder(info);
       const paths = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();
-      writeFileSync(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`, { flag: 'wx' });
-      for (const [member, text] of members) writeFileSync(join(info, `${name}.${member}`), text, { flag: 'wx' });
+      writeFile(join(info, `${name}.list`), `/.\n${paths.join('\n')}\n`, { flag: 'wx' });
+      for (const [member, text] of members) writeFile(join(info, `${name}.${member}`), text, { flag: 'wx' });
       const unpacked: Unpacked = {
         package: name,
         status: control.replace(/^(Package: .*)$/m, '$1\nStatus: install ok installed'),
@@ -158,7 +159,7 @@ export class Packages {
       }
     }
     makeFolder(join(target, 'var/lib/dpkg'));
-    writeFileSync(
+    writeFile(
       join(target, 'var/lib/dpkg/status'),
       `${readFileSync(status, 'utf8').trimEnd()}\n\n${all.map((u) => `${u.status}\n`).join('\n')}`,
     );

@@ -1,17 +1,6 @@
-import {
-  copyFileSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  type Dirent,
-} from 'node:fs';
+import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, type Dirent } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { syncFile } from '../io/write.ts';
 import { sha256 } from '../model/digest.ts';
 import {
   exists,
@@ -206,15 +195,6 @@ function linkWhole(from: string, to: string): boolean {
     rmSync(temporary, { force: true });
   }
   return true;
-}
-
-function syncFile(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 function copyWhole(from: string, to: string, sync: boolean): void {

@@ -1,6 +1,5 @@
-import { createWriteStream, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import { writeFile, writeStream } from '../io/write.ts';
 
 /** Destination of an answer, and its size limit in bytes. */
 export interface Target {
@@ -15,7 +14,7 @@ export interface Target {
 export async function save(response: IncomingMessage, { file, most }: Target): Promise<void> {
   const announced = response.headers['content-length'];
   if (announced !== undefined && Number(announced) > most) {
-    writeFileSync(file, '');
+    writeFile(file, '');
     response.destroy();
     return;
   }
@@ -27,6 +26,6 @@ export async function save(response: IncomingMessage, { file, most }: Target): P
       yield chunk;
     }
   };
-  await pipeline(response, within, createWriteStream(file));
+  await writeStream(file, within(response));
   if (announced !== undefined && taken !== Number(announced)) throw new Error('the answer was cut short');
 }

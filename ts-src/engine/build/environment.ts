@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../io/files.ts';
+import { writeFile } from '../../io/write.ts';
 import { first } from '../../model/lists.ts';
 import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
@@ -66,7 +66,7 @@ export async function prepareEnvironment(
 ): Promise<BuildOutcome<BuildEnvironment>> {
   const { graph, package: p, resolved, work, log } = request;
   makeFolder(dirname(log));
-  writeFileSync(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
+  writeFile(log, `== ${p.name} ${p.version} on ${graph.id}, key ${resolved.key}\n`);
   const system = await resolved.set.packages();
   if (typeof system === 'string') return failed(`apt can't install what it needs: ${system}`);
   const layers = await graph.layers.root(system, request.common);

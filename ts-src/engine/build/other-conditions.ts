@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFile } from '../../io/write.ts';
 import variation from '../../../resources/vary.c';
 
 /** Another number of parallel compilers, so that files are written in another order. */
@@ -9,7 +9,7 @@ export const otherJobs = (jobs: number): number => (jobs > 1 ? 1 : 3);
  * Writes the code that `otherConditions` compiles beside the source. Package names can't begin with a dot, so it can't
  * collide.
  */
-export const writeVariation = (build: string): void => writeFileSync(join(build, '.vary.c'), variation);
+export const writeVariation = (build: string): void => writeFile(join(build, '.vary.c'), variation);
 
 /**
  * Shell code that varies the conditions in a root: user, locale, time zone and umask, and for all programs the order of

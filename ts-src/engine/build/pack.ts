@@ -1,5 +1,6 @@
-import { appendFileSync, lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { appendFile } from '../../io/write.ts';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
 import { allowedDebugPaths, allowedPaths, memberFaults, remedyOf, type AllowedPaths } from '../../inspect/members.ts';
@@ -93,7 +94,7 @@ export async function finishPackages(
     entry(options.taskKeys.distribution(graph).packages, p.name).manifest,
     staged.members,
   );
-  if (warning !== undefined) appendFileSync(request.log, `slipway: warning: ${warning}\n`);
+  if (warning !== undefined) appendFile(request.log, `slipway: warning: ${warning}\n`);
   const told = warning === undefined ? {} : { warning };
   const { architecture } = graph.target;
   const shlibs = (await lines('shlibdeps')).flatMap((l) => /^shlibs:Depends=(.*)$/.exec(l)?.[1]?.split(', ') ?? []);

@@ -1,6 +1,7 @@
-import { chmodSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../io/files.ts';
+import { writeFile } from '../../io/write.ts';
 import { withinTime } from '../../io/bounded.ts';
 import { compare } from '../../model/diagnostics.ts';
 import type { Distro } from '../../model/distro.ts';
@@ -173,7 +174,7 @@ function writeReadable(folder: string, files: Readonly<Record<string, string | B
   makeFolder(folder);
   chmodSync(folder, 0o755);
   for (const [name, data] of Object.entries(files)) {
-    writeFileSync(join(folder, name), data);
+    writeFile(join(folder, name), data);
     chmodSync(join(folder, name), 0o644);
   }
 }

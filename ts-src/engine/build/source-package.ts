@@ -1,16 +1,7 @@
-import {
-  chmodSync,
-  copyFileSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { sha256File, makeFolder } from '../../io/files.ts';
+import { makeFolder, sha256File } from '../../io/files.ts';
+import { writeFile } from '../../io/write.ts';
 import { programFault, run } from '../../io/process.ts';
 import { md5 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -79,7 +70,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
       sha256: await sha256File(archive),
     },
   });
-  writeFileSync(dsc, text);
+  writeFile(dsc, text);
   return made([dsc, archive]);
 }
 
@@ -101,14 +92,14 @@ const archiveOptions = (stamp: string): string[] => [
 /** Writes the files of debian/ besides the recipe. */
 function writeDebian(distroRoot: string, patches: readonly string[], debian: string): void {
   mkdirSync(join(debian, 'source'));
-  writeFileSync(join(debian, 'source/format'), '3.0 (native)\n');
-  writeFileSync(join(debian, 'rules'), sourceRules);
+  writeFile(join(debian, 'source/format'), '3.0 (native)\n');
+  writeFile(join(debian, 'rules'), sourceRules);
   chmodSync(join(debian, 'rules'), 0o755);
   if (!patches.length) return;
   const names = patches.map((patch, i) => `${String(i + 1).padStart(4, '0')}-${basename(patch)}`);
   mkdirSync(join(debian, 'patches'));
   patches.forEach((patch, i) => copyFileSync(join(distroRoot, patch), join(debian, 'patches', names[i] ?? '')));
-  writeFileSync(join(debian, 'patches/series'), names.map((n) => `${n}\n`).join(''));
+  writeFile(join(debian, 'patches/series'), names.map((n) => `${n}\n`).join(''));
 }
 
 /** The name, or a variant of it that is free in the source. */

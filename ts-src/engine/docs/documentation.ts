@@ -1,6 +1,7 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../io/files.ts';
+import { writeFile } from '../../io/write.ts';
 import { installedOf } from '../../inspect/installed.ts';
 import { packPages } from '../../inspect/pages.ts';
 import { Patience, withinTime } from '../../io/bounded.ts';
@@ -167,7 +168,7 @@ function write(folder: string, files: Readonly<Record<string, string | Buffer>>)
     const path = join(folder, name);
     makeFolder(dirname(path));
     chmodSync(dirname(path), 0o755);
-    writeFileSync(path, data);
+    writeFile(path, data);
     chmodSync(path, 0o644);
   }
 }
@@ -182,7 +183,7 @@ async function recordOf(options: BuilderOptions, job: Job, results: DocResults, 
   const facts = await factsOf(job, pages);
   const warnings = [...results.warnings, ...wishes.notes];
   const packed = join(request.work, `${name}.pages`);
-  writeFileSync(packed, packPages(pages));
+  writeFile(packed, packPages(pages));
   await checkLeft(build, 'docs/results.json', 64 << 20);
   return {
     schema: 1,

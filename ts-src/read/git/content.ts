@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
-import { exists, noteUse, readIf, sha256File, writeWhole, makeFolder } from '../../io/files.ts';
+import { exists, makeFolder, noteUse, readIf, sha256File, writeWhole } from '../../io/files.ts';
+import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
@@ -19,7 +20,7 @@ async function ensureContentRepository(gitDir: string): Promise<void> {
     await git(['init', '--quiet', '--bare', gitDir]);
   }
   makeFolder(join(gitDir, 'info'));
-  writeFileSync(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
+  writeFile(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
 }
 
 /**

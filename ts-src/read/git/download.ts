@@ -1,7 +1,7 @@
 import { copyFileSync, statSync } from 'node:fs';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { codeOf, environmentFault, messageOf } from '../../io/faults.ts';
-import { appendFile, writeFile } from '../../io/files.ts';
+import { appendFile, writeFile } from '../../io/write.ts';
 import { run } from '../../io/process.ts';
 import { readBody } from '../../io/response.ts';
 import { slowly } from '../../io/slow.ts';
