@@ -101,7 +101,7 @@ void fromDistro(Map o, List due) {
     // Build all architectures first, from the same state, so that one publication contains them all.
     for (int i = 0; i < o.architectures.size(); i++) {
         String architecture = o.architectures[i]
-        slipwayNode((o.labels.get(architecture) ?: o.labels.get('*') ?: 'slipway && ' + architecture).toString()) {
+        slipwayNode(slipwayAgents.ofArchitecture(o.labels, architecture)) {
             stage(architecture) {
                 takeDistro(o)
                 List build = ['--architecture', architecture, '--output', 'slipway-images']

@@ -1,5 +1,11 @@
 /** Selects the agents of a run and records the ones to avoid; see slipwayAgents.txt. */
 
+/** The label expression for agents of an architecture: by the option `labels`, or "slipway" and the architecture. */
+@NonCPS
+String ofArchitecture(Map labels, String architecture) {
+    return (labels.get(architecture) ?: labels.get('*') ?: 'slipway && ' + architecture).toString()
+}
+
 /** A label expression that excludes the avoided agents (a map by name). */
 @NonCPS
 String without(String label, Map avoided) {

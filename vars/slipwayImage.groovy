@@ -19,8 +19,7 @@ void call(Map farm, Map given = [:]) {
     }
     for (int i = 0; i < architectures.size(); i++) {
         String architecture = architectures[i]
-        String label = (o.labels.get(architecture) ?: o.labels.get('*') ?: 'slipway && ' + architecture).toString()
-        slipwayNode(label, o.avoided) {
+        slipwayNode(slipwayAgents.ofArchitecture(o.labels, architecture), o.avoided) {
             checkout(scm)
             List build = ['image', 'build', '--architecture', architecture, '--output', 'slipway-images']
             slipway(slipway.joined([build, words]))

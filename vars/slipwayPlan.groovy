@@ -27,8 +27,7 @@ Map call(Map given = [:]) {
 /** Adds the tasks of the other architectures, each planned on an agent of that architecture. */
 void others(Map farm, Map labels, String state = null, Map avoided = [:], int agentMinutes = 10) {
     for (int i = 0; i < farm.architectures.size(); i++) {
-        String architecture = farm.architectures[i]
-        String label = labels.get(architecture) ?: labels.get('*') ?: "slipway && ${architecture}".toString()
+        String label = slipwayAgents.ofArchitecture(labels, farm.architectures[i])
         String fault = slipwayAgents.onSound(label, avoided, agentMinutes) {
             List first = ['--first', farm.state.size().toString()]
             String text = slipway.ask(slipway.joined([slipway.ofRun('prepare', farm, state), first])).text

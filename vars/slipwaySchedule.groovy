@@ -56,8 +56,8 @@ List words(String text) {
 @NonCPS
 int labelOf(Map farm, Map labels, String group) {
     String[] part = group.split('/')
-    String label = 'slipway && ' + part[1]
-    for (String name : ['*', part[1], part[0], part[0] + '-' + part[1]]) { label = labels.get(name) ?: label }
+    String label = slipwayAgents.ofArchitecture(labels, part[1])
+    for (String name : [part[0], part[0] + '-' + part[1]]) { label = labels.get(name) ?: label }
     if (!farm.labels.contains(label)) {
         farm.labels.add(label)
         for (List none : [farm.ready, farm.idle, farm.coming]) { none.add([]) }
