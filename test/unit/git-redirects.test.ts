@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { mayUseCredentials, nameRepositories, useGitCredentials } from '../../ts-src/read/git/credentials.ts';
-import { checkout, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { patiently } from '../../ts-src/read/git/process.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { portOf } from '../port.mjs';
+import { checkedOut } from './checked-out.ts';
 import { containing } from './containing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-redirects-'));
@@ -56,14 +56,8 @@ Object.assign(process.env, { SLIPWAY_GIT_0_HOST: host, SLIPWAY_GIT_0_USER: 'bot'
 useGitCredentials(process.env);
 
 async function textOf(url: string): Promise<unknown> {
-  const commit = await resolveRef(url, 'main');
-  if (!commit.ok) return commit;
-  const state = mkdtempSync(join(folder, 'state-'));
-  const got = await fetchCommit(url, commit.value, state);
-  if (!got.ok) return got;
-  const out = join(state, 'out');
-  const written = await checkout(got.value, got.value.tree, out);
-  return written.ok ? readFileSync(join(out, 'text'), 'utf8') : written;
+  const out = await checkedOut(url, 'main', mkdtempSync(join(folder, 'state-')));
+  return out.ok ? readFileSync(join(out.value, 'text'), 'utf8') : out;
 }
 
 it('a redirect to another host is followed without a login', async () => {

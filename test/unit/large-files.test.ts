@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { useGitCredentials } from '../../ts-src/read/git/credentials.ts';
-import { checkout, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { LfsServer } from '../../ts-src/read/git/lfs-server.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { portOf } from '../port.mjs';
+import { checkedOut } from './checked-out.ts';
 import { containing } from './containing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-large-'));
@@ -88,20 +88,12 @@ useGitCredentials(process.env);
 /** The text of the file, or the diagnostics. */
 async function fileOf(href: string, header: Record<string, unknown> = {}, whole?: unknown): Promise<unknown> {
   offer = whole ?? { oid, size: text.length, actions: { download: { href, header } } };
-  const url = `http://${host}/x/.git`;
-  const commit = await resolveRef(url, 'main');
-  if (!commit.ok) return commit;
   const state = mkdtempSync(join(folder, 'state-'));
-  const got = await fetchCommit(url, commit.value, state);
-  if (!got.ok) return got;
-  const out = join(state, 'out');
-  const written = await checkout(got.value, got.value.tree, out);
-  if (written.ok) return readFileSync(join(out, 'mesh.bin'), 'utf8');
-  const kept = join(got.value.gitDir, 'lfs');
-  expect(existsSync(kept) ? readdirSync(kept, { recursive: true }).filter((f) => String(f).length > 75) : []).toEqual(
-    [],
-  );
-  return written;
+  const out = await checkedOut(`http://${host}/x/.git`, 'main', state);
+  if (out.ok) return readFileSync(join(out.value, 'mesh.bin'), 'utf8');
+  const kept = readdirSync(state, { recursive: true }).filter((f) => /\/lfs\/.{75}/.test(String(f)));
+  expect(kept).toEqual([]);
+  return out;
 }
 const failing = (message: string) => ({
   ok: false,
@@ -191,11 +183,6 @@ it('a damaged pointer is no content of a package', async () => {
   git('checkout', '-q', '-b', 'damaged');
   writeFileSync(join(folder, 'x', 'mesh.bin'), `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\n`);
   git('-c', 'filter.lfs.clean=cat', '-c', 'filter.lfs.process=', 'commit', '-qam', 'damaged');
-  const state = mkdtempSync(join(folder, 'state-'));
-  const url = `http://${host}/x/.git`;
-  const commit = await resolveRef(url, 'damaged');
-  const got = commit.ok ? await fetchCommit(url, commit.value, state) : commit;
-  if (!got.ok) throw new Error(JSON.stringify(got.diagnostics));
-  const written = await checkout(got.value, got.value.tree, join(state, 'out'));
-  expect(written).toMatchObject(failing('mesh.bin begins like a file of Git LFS, but names no content'));
+  const out = await checkedOut(`http://${host}/x/.git`, 'damaged', mkdtempSync(join(folder, 'state-')));
+  expect(out).toMatchObject(failing('mesh.bin begins like a file of Git LFS, but names no content'));
 });
