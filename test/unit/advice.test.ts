@@ -10,7 +10,7 @@ import { knownCause } from '../../ts-src/render/log.ts';
 import { amentPython } from '../../ts-src/model/build-types/ament-python.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
 import { failedTests } from '../../ts-src/engine/task-records.ts';
-import { remedyOf } from '../../ts-src/inspect/members.ts';
+import { allowedPaths, memberFaults } from '../../ts-src/inspect/members.ts';
 import { madeSome, tailOf } from '../../ts-src/cli/build-end.ts';
 import { refusal } from '../../ts-src/engine/build/pack.ts';
 import { graphsWith } from '../../ts-src/cli/shell.ts';
@@ -156,7 +156,7 @@ it('a refused package shows no part of its log, which went well', () => {
   const log = join(folder, 'x.log');
   writeFileSync(log, '== build\n-- Configuring done\n');
   expect(tailOf({ log, reason: 'its build ended with 1' })).toContain('-- Configuring done');
-  expect(tailOf({ log, reason: refusal(['/etc/a is outside the prefix /opt/a']) ?? '' })).toEqual([]);
+  expect(tailOf({ log, reason: refusal([{ text: '/etc/a is outside the prefix /opt/a' }]) ?? '' })).toEqual([]);
 });
 
 it('how to install is told only where there is something to install', () => {
@@ -170,8 +170,12 @@ it('how to install is told only where there is something to install', () => {
 });
 
 it('modes that a package may not have come with the remedy', () => {
-  expect(remedyOf(['/opt/a/bin/x has a set-user-id or set-group-id bit'])).toContain('chmod u-s,g-s');
-  expect(remedyOf(['/opt/a/x is writable by everybody'])).toContain('chmod o-w');
+  const told = (mode: number) =>
+    refusal(memberFaults([{ path: '/opt/a/x', type: 'file', mode, target: '' }], allowedPaths('x', '/opt/a', [])));
+  expect(told(0o4755)).toContain('chmod u-s,g-s');
+  expect(told(0o666)).toContain('chmod o-w');
+  expect(told(0o1755)).toContain('chmod -t');
+  expect(told(0o755)).toBeUndefined();
 });
 
 describe('what a package lacks is named', () => {

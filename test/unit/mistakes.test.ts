@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { allowedPaths, memberFaults } from '../../ts-src/inspect/members.ts';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { loadCommands } from '../../ts-src/cli/all.ts';
@@ -204,12 +205,12 @@ describe('a build that fails', () => {
   });
 
   it('by a file outside the prefix is told what to do, once', () => {
-    const faults = ['/etc/a is outside the prefix /opt/x', '/etc/b is outside the prefix /opt/x'];
-    expect(refusal(faults)?.split('\n')).toEqual([
-      `it can't be published: ${faults.join('; ')}`,
+    const files = ['/etc/a', '/etc/b'].map((path) => ({ path, type: 'file' as const, mode: 0o644, target: '' }));
+    expect(refusal(memberFaults(files, allowedPaths('x', '/opt/x', [])))?.split('\n')).toEqual([
+      "it can't be published: /etc/a is outside the prefix /opt/x; /etc/b is outside the prefix /opt/x",
       'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)',
     ]);
-    expect(refusal(['/a is no plain path'])).toBe("it can't be published: /a is no plain path");
+    expect(refusal([{ text: '/a is no plain path' }])).toBe("it can't be published: /a is no plain path");
     expect(refusal([])).toBeUndefined();
   });
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { debFaults, type DebPolicy } from '../../ts-src/inspect/deb.ts';
-import { allowedPaths, memberFaults, type Member } from '../../ts-src/inspect/members.ts';
+import { allowedPaths, memberFaults, type Member, type PackageFault } from '../../ts-src/inspect/members.ts';
 import { stagedMembers } from '../../ts-src/inspect/staged.ts';
 import { arMembers, writeAr } from '../../ts-src/io/ar.ts';
 import { writeTar } from '../../ts-src/io/tar.ts';
@@ -16,6 +16,7 @@ const prefix = '/opt/acme/d';
 
 const allowed = allowedPaths('acme-d-x', prefix, ['/opt/ros/noetic']);
 
+const textsOf = (faults: readonly PackageFault[]): string => faults.map((f) => f.text).join('\n');
 const member = (path: string, type: Member['type'] = 'file', more: Partial<Member> = {}): Member => ({
   path,
   type,
@@ -94,12 +95,12 @@ describe('members of a package', () => {
     ['one path twice', [at('a'), at('a', 'link', { target: 'b' })], /twice/],
     ["dpkg's own folder", [member('/DEBIAN/postinst')], /outside/],
     ['an escape in a target', [at('a', 'link', { target: 'b\x1b' })], /control characters/],
-  ])('may not be %s', (_, members, reason) => expect(memberFaults(members, allowed).join('\n')).toMatch(reason));
+  ])('may not be %s', (_, members, reason) => expect(textsOf(memberFaults(members, allowed))).toMatch(reason));
   it('may be anywhere if no folder is named', () => {
     const anywhere = { folders: ['/'], targets: ['/'], links: new Map<string, string>() };
     const file: Member = { path: '/opt/acme/d/lib/x', type: 'file', mode: 0o644, target: '' };
     expect(memberFaults([file], anywhere)).toEqual([]);
-    expect(memberFaults([{ ...file, mode: 0o4755 }], anywhere).join('\n')).toContain('set-user-id');
+    expect(textsOf(memberFaults([{ ...file, mode: 0o4755 }], anywhere))).toContain('set-user-id');
   });
 
   it('are each inside, whatever their paths and links', () => {
@@ -134,7 +135,7 @@ describe('a tree that a build left', () => {
     const staged = stagedMembers(root);
     if (typeof staged === 'string') throw new Error(staged);
     expect(staged.members.length).toBe(6);
-    const faults = memberFaults(staged.members, allowed).join('\n');
+    const faults = textsOf(memberFaults(staged.members, allowed));
     for (const reason of [/su has a set-user-id/, /etc is a link to \/etc/, /fifo is a FIFO/])
       expect(faults).toMatch(reason);
   });
@@ -215,7 +216,7 @@ describe('a package file', () => {
       const texts: Record<string, string> = { conffiles: '/opt/acme/d/a\n', triggers: 'interest /usr\n' };
       const text = texts[name] ?? '#!/bin/sh\n';
       const file = built({ control, [name]: text });
-      expect((await debFaults(file, planned)).join()).toContain(`its control part has "${name}"`);
+      expect(textsOf(await debFaults(file, planned))).toContain(`its control part has "${name}"`);
     },
   );
 
@@ -243,7 +244,7 @@ describe('a package file', () => {
     ['conflicts', `${control}Conflicts: bash\n`, /its Conflicts is "bash"/],
     ['replaces', `${control}Replaces: bash\n`, /its Replaces is "bash"/],
   ])('may not have %s', async (_, text, reason) => {
-    expect((await debFaults(built({ control: text }), planned)).join()).toMatch(reason);
+    expect(textsOf(await debFaults(built({ control: text }), planned))).toMatch(reason);
   });
 
   it('may not have two stanzas, or a field twice', async () => {
@@ -257,7 +258,7 @@ describe('a package file', () => {
         { name: data.name, from, member: data },
       ];
       await writeAr(file, parts, 1);
-      return (await debFaults(file, planned)).join();
+      return textsOf(await debFaults(file, planned));
     };
     expect(await make(`${control}\nPackage: bash\n`)).toMatch(/no single stanza/);
     expect(await make(`${control}Package: acme-d-x\n`)).toMatch(/Package twice/);
@@ -266,7 +267,7 @@ describe('a package file', () => {
   });
 
   it('may not contain what its tree may not', async () => {
-    expect((await debFaults(built({ control }, { 'etc/cron.d/x': '* * * * * root x' }), planned)).join()).toMatch(
+    expect(textsOf(await debFaults(built({ control }, { 'etc/cron.d/x': '* * * * * root x' }), planned))).toMatch(
       /\/etc\/cron\.d\/x is outside/,
     );
   });

@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { PackageFileError, readControlPart, readDataPart } from '../io/deb.ts';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { shownName } from '../io/untrusted.ts';
-import { longestPath, memberFaults, type AllowedPaths, type Member } from './members.ts';
+import { longestPath, memberFaults, type AllowedPaths, type Member, type PackageFault } from './members.ts';
 
 /**
  * Requirements for storing and publishing a Debian package: it contains what was planned, and nothing that dpkg would
@@ -64,12 +64,12 @@ const mostFiles = 500_000;
 export const mostBytes = 16 * 2 ** 30;
 
 /** Why a package file may not be stored or published; empty if it may. Does not unpack it. */
-export async function debFaults(file: string, policy: DebPolicy): Promise<string[]> {
+export async function debFaults(file: string, policy: DebPolicy): Promise<PackageFault[]> {
   try {
     await readDeb(file, policy);
     return [];
   } catch (e) {
-    if (e instanceof PackageFileError) return [e.message];
+    if (e instanceof PackageFileError) return [{ text: e.message, remedy: e.remedy }];
     throw e;
   }
 }
@@ -85,11 +85,12 @@ export async function readDeb(
 ): Promise<DebContents> {
   const control = controlText(await readControlPart(file));
   const conffiles = policy.conffiles?.map((f) => `${f}\n`).join('') ?? '';
-  refuse([
+  const ofControl = [
     ...control.faults,
     ...((control.members.get('conffiles') ?? '') === conffiles ? [] : ['its conffiles are not those planned']),
     ...controlFaults(control.text, policy),
-  ]);
+  ];
+  refuse(ofControl.map((text) => ({ text })));
   const tree = new Tree();
   await readDataPart(file, (member) => {
     tree.add(member);
@@ -100,8 +101,10 @@ export async function readDeb(
   return { control: control.text.trimEnd(), members: control.members, ...tree.contents() };
 }
 
-function refuse(faults: readonly string[]): void {
-  if (faults.length) throw new PackageFileError(faults.join('; '));
+function refuse(faults: readonly PackageFault[]): void {
+  if (!faults.length) return;
+  const remedy = faults.find((f) => f.remedy !== undefined)?.remedy;
+  throw new PackageFileError(faults.map((f) => f.text).join('; '), remedy);
 }
 
 /** The text of the control members, and faults: members that dpkg would run or obey. */

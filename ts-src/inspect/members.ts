@@ -52,6 +52,12 @@ const below = (path: string, folder: string): boolean =>
   path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
 const isWithin = (path: string, folders: readonly string[]): boolean => folders.some((f) => below(path, f));
 
+/** Why a package may not be published. `remedy`: what to do about it, where the text does not say. */
+export interface PackageFault {
+  text: string;
+  remedy?: string | undefined;
+}
+
 /** Maximum length of a path in bytes; unpacking adds folders before it. */
 export const longestPath = 1000;
 
@@ -62,22 +68,22 @@ const mostFaults = 10;
  * Why a package with these members may not be published, with paths; empty if it may. Faults are device files, set-id
  * bits, paths outside of the allowed folders, and symlinks that lead elsewhere.
  */
-export function memberFaults(members: readonly Member[], allowed: AllowedPaths): string[] {
-  const faults: string[] = [];
+export function memberFaults(members: readonly Member[], allowed: AllowedPaths): PackageFault[] {
+  const faults: PackageFault[] = [];
   const seen = new Map<string, Member>();
   const parents = new Set(members.map((m) => posix.dirname(m.path)));
   for (const m of members) {
     if (faults.length >= mostFaults) break;
-    const fault = memberFault(m, allowed) ?? (seen.has(m.path) ? 'is there twice' : undefined);
+    const fault = memberFault(m, allowed) ?? (seen.has(m.path) ? { text: 'is there twice' } : undefined);
     // A folder outside of the allowed ones is reported by its contents.
-    const inner = m.type === 'directory' && fault === outside(allowed) && parents.has(m.path);
-    if (fault !== undefined && !inner) faults.push(`${shown(m.path)} ${fault}`);
+    const inner = m.type === 'directory' && fault?.remedy === remedies.outside && parents.has(m.path);
+    if (fault !== undefined && !inner) faults.push({ ...fault, text: `${shown(m.path)} ${fault.text}` });
     seen.set(m.path, m);
   }
   for (const m of members) {
     if (faults.length >= mostFaults) break;
     const fault = allowed.links.has(m.path) ? undefined : placeFault(m, seen, allowed);
-    if (fault !== undefined) faults.push(`${shown(m.path)} ${fault}`);
+    if (fault !== undefined) faults.push({ text: `${shown(m.path)} ${fault}` });
   }
   return faults;
 }
@@ -85,27 +91,38 @@ export function memberFaults(members: readonly Member[], allowed: AllowedPaths):
 /** A path for messages, with control characters escaped. */
 const shown = (path: string): string => JSON.stringify(path.slice(0, 300)).slice(1, -1);
 
-const outside = (allowed: AllowedPaths): string => `is outside the prefix ${allowed.folders[0] ?? ''}`;
-
-/** What to do about faults of members; undefined where they say it themselves. */
-export const remedyOf = (faults: readonly string[]): string | undefined =>
-  remedies.find(([fault]) => faults.some((f) => f.includes(fault)))?.[1];
-
-const remedies = [
-  [
-    ' is outside the prefix ',
-    'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)',
-  ],
-  [
-    ' has a set-user-id ',
+const remedies = {
+  outside: 'install it below CMAKE_INSTALL_PREFIX, or declare it in package_settings (system_files)',
+  rights:
     'clear it where it is set (chmod u-s,g-s); a systemd unit or a udev rule ' +
-      '(package_settings, system_files) can give the program its rights',
-  ],
-  [' is writable by everybody', 'clear it where it is set (chmod o-w)'],
-  [' has a sticky bit', 'clear it where it is set (chmod -t)'],
-] as const;
+    '(package_settings, system_files) can give the program its rights',
+  everybody: 'clear it where it is set (chmod o-w)',
+  sticky: 'clear it where it is set (chmod -t)',
+};
 
-function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
+function memberFault(m: Member, allowed: AllowedPaths): PackageFault | undefined {
+  const form = formFault(m, allowed);
+  if (form !== undefined) return { text: form };
+  if (m.type === 'link' && allowed.links.get(m.path) === m.target) return undefined;
+  if (!isPlaced(m, allowed))
+    return { text: `is outside the prefix ${allowed.folders[0] ?? ''}`, remedy: remedies.outside };
+  if (m.type === 'link') return undefined;
+  if (m.mode & 0o6000) return { text: 'has a set-user-id or set-group-id bit', remedy: remedies.rights };
+  if (m.mode & 0o1000) return { text: 'has a sticky bit', remedy: remedies.sticky };
+  if (m.mode & 0o002) return { text: 'is writable by everybody', remedy: remedies.everybody };
+  return undefined;
+}
+
+/** Whether a member lies where its package may have it. */
+function isPlaced(m: Member, allowed: AllowedPaths): boolean {
+  const single = m.type === 'file' && allowed.files?.includes(m.path) === true;
+  const places = [...allowed.folders, ...(allowed.files ?? []), ...allowed.links.keys()];
+  const parent = m.type === 'directory' && (m.path === '/' || places.some((f) => f !== m.path && below(f, m.path)));
+  return parent || single || isWithin(m.path, allowed.folders);
+}
+
+/** What is wrong with a member wherever it lies: its name or its type. */
+function formFault(m: Member, allowed: AllowedPaths): string | undefined {
   // Control characters, line separators, and characters that were not UTF-8.
   if (/[\0-\x1f\x7f-\x9f\u2028\u2029\ufffd]/.test(m.path)) return 'has control characters in its name, or is not UTF-8';
   if (m.path !== '/' && (m.path !== posix.normalize(m.path) || !m.path.startsWith('/') || m.path.endsWith('/')))
@@ -114,16 +131,9 @@ function memberFault(m: Member, allowed: AllowedPaths): string | undefined {
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== 'file' && m.type !== 'directory' && m.type !== 'link' && m.type !== 'hard link')
     return `is a ${m.type === 'unknown' ? 'member of unknown type' : m.type}`;
-  if (m.type === 'link' && allowed.links.get(m.path) === m.target) return undefined;
-  if (m.type !== 'directory' && allowed.folders.includes(m.path)) return `is a ${m.type} where a folder belongs`;
-  const single = m.type === 'file' && allowed.files?.includes(m.path) === true;
-  const places = [...allowed.folders, ...(allowed.files ?? []), ...allowed.links.keys()];
-  const parent = m.type === 'directory' && (m.path === '/' || places.some((f) => f !== m.path && below(f, m.path)));
-  if (!parent && !single && !isWithin(m.path, allowed.folders)) return outside(allowed);
-  if (m.type === 'link') return undefined;
-  if (m.mode & 0o6000) return 'has a set-user-id or set-group-id bit';
-  if (m.mode & 0o1000) return 'has a sticky bit';
-  if (m.mode & 0o002) return 'is writable by everybody';
+  const placed = m.type === 'link' && allowed.links.get(m.path) === m.target;
+  if (m.type !== 'directory' && !placed && allowed.folders.includes(m.path))
+    return `is a ${m.type} where a folder belongs`;
   return undefined;
 }
 

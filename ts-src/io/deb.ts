@@ -7,7 +7,15 @@ import { shownName } from './untrusted.ts';
 import { reasonIn } from './faults.ts';
 
 /** A Debian package is damaged, or contains something that Slipway's packages never contain. */
-export class PackageFileError extends Error {}
+export class PackageFileError extends Error {
+  /** `remedy`: what to do about it, where the message does not say. */
+  constructor(
+    message: string,
+    readonly remedy?: string,
+  ) {
+    super(message);
+  }
+}
 
 /** The parts of a Debian package's file (deb(5)). */
 export interface DebParts {

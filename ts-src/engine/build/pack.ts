@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { appendFile } from '../../io/write.ts';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
-import { allowedDebugPaths, allowedPaths, memberFaults, remedyOf, type AllowedPaths } from '../../inspect/members.ts';
+import {
+  allowedDebugPaths,
+  allowedPaths,
+  memberFaults,
+  type AllowedPaths,
+  type PackageFault,
+} from '../../inspect/members.ts';
 import { pythonNeeds } from '../../inspect/python-needs.ts';
 import { stagedMembers } from '../../inspect/staged.ts';
 import { writeAr } from '../../io/ar.ts';
@@ -56,10 +62,10 @@ export function checkStaged(request: BuildRequest, environment: BuildEnvironment
 export const refused = "it can't be published";
 
 /** Turns faults into the reason why a package is refused. */
-export function refusal(faults: readonly string[]): string | undefined {
+export function refusal(faults: readonly PackageFault[]): string | undefined {
   if (!faults.length) return undefined;
-  const remedy = remedyOf(faults);
-  return `${refused}: ${faults.join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
+  const remedy = faults.find((f) => f.remedy !== undefined)?.remedy;
+  return `${refused}: ${faults.map((f) => f.text).join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
 }
 
 /** Maximum size of a text that packing leaves: the checksums of half a million files. */

@@ -192,10 +192,10 @@ export class PackageBuilder {
       unpacked = await this.packages.take(main.path, main.policy);
     } catch (e) {
       if (!(e instanceof PackageFileError)) throw e;
-      return failed(refusal([e.message]) ?? '');
+      return failed(refusal([{ text: e.message, remedy: e.remedy }]) ?? '');
     }
     const unfit = await this.systemFilesFault(request.package, main.path);
-    if (unfit !== undefined) return failed(refusal([unfit]) ?? '');
+    if (unfit !== undefined) return failed(refusal([{ text: unfit }]) ?? '');
     const debs = [];
     for (const { path } of files) debs.push(await store.put(path));
     const own = new Set([...graph.scope.packages.map((q) => q.debian), environmentOf(this.options, request)]);
