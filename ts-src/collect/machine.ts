@@ -9,8 +9,6 @@ import { codeOf } from '../io/faults.ts';
 /** A thing in a machine's state; all its files and folders are removed together. */
 export interface MachineThing extends Kept {
   paths: string[];
-  /** It belongs to a sandbox's user: a root, or a layer of one. */
-  root?: true;
 }
 
 export interface Survey {
@@ -108,7 +106,6 @@ async function layers({ state, sizes, days, driver }: Survey, folder: string): P
     const bytes = await sizes.of(`${folder}/${id}`, path, () => driver.size(path));
     found.push({
       kind: 'layers',
-      root: true,
       paths: [path, `${path}.lock`],
       used: last,
       until: last + days * day,
@@ -129,7 +126,6 @@ async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThi
       const newest = current?.endsWith(`/${platform}/${name}`) === true;
       found.push({
         kind: 'bases',
-        root: true,
         paths: [path, ...(newest ? [join(state, folder, 'current.json')] : [join(state, folder, `kept-${name}.json`)])],
         used,
         until: used + days * day * (newest ? baseFactor : 1),
@@ -154,7 +150,7 @@ async function recorded(
     const path = join(state, folder, name);
     const used = timeOf(join(path, record));
     const bytes = await sizes.of(join(folder, name), path, () => driver.size(path));
-    found.push({ kind, root: true, paths: [path, `${path}.lock`], used, until: used + days * day, bytes });
+    found.push({ kind, paths: [path, `${path}.lock`], used, until: used + days * day, bytes });
   }
   return found;
 }

@@ -28,13 +28,9 @@ export async function rehearsePublication(
       const fault = environmentFault(e);
       if (fault === undefined) throw e;
       diagnostics.push(
-        error(
-          'publish-place',
-          `nothing can be published to ${endpoint.where}: ${fault.replace(`the store ${endpoint.where} `, 'it ')}`,
-          {
-            hint: 'see `publish.to` in distro.yaml, or `repository` of the pipeline',
-          },
-        ),
+        error('publish-place', `nothing can be published to ${endpoint.where}: ${fault}`, {
+          hint: 'see `publish.to` in distro.yaml, or `repository` of the pipeline',
+        }),
       );
     }
   }

@@ -1,7 +1,7 @@
 import * as fastYaml from 'js-yaml';
 import { readIf } from '../io/files.ts';
-import { foreignByte } from '../io/utf8.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { notUtf8 } from './not-utf8.ts';
 
 const maximumSize = 64 << 20;
 
@@ -25,15 +25,8 @@ export interface YamlOptions {
 export function parseYaml(text: string, file: string, options: YamlOptions = {}): Result<unknown> {
   const most = options.most ?? maximumSize;
   if (text.length > most) return bad(error('yaml-invalid', `the file is larger than ${most >> 20} MiB`, { file }));
-  const foreign = foreignByte(text);
-  if (foreign)
-    return bad(
-      error('yaml-invalid', `the file is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
-        file,
-        line: foreign.line,
-        hint: 'write it as UTF-8: `iconv -f LATIN1 -t UTF-8`',
-      }),
-    );
+  const foreign = notUtf8(text, file, { what: 'the file', code: 'yaml-invalid', rule: 'write it as UTF-8' });
+  if (foreign) return bad(foreign);
   try {
     const events = fastYaml.parseEvents(text, {});
     keepKeys(events, text);

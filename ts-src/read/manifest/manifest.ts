@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { foreignByte } from '../../io/utf8.ts';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import type { Manifest } from '../../model/manifest.ts';
+import { notUtf8 } from '../not-utf8.ts';
 import { ManifestReader } from './manifest-reader.ts';
 import { readPlain, type Element } from './plain-xml.ts';
 import { readTree } from './xml-tree.ts';
@@ -37,19 +37,18 @@ export function parseManifest(text: string, file: string): Result<Manifest> {
   return new ManifestReader(root, formats[format], file).read();
 }
 
+const manifestText = {
+  what: 'the manifest',
+  code: 'manifest-xml',
+  rule: 'write it as UTF-8, whatever encoding it declares',
+};
+
 /** Parses strictly with namespaces, into a tree; errors are expat's. */
 function parseXml(source: string, file: string): Result<Element> {
   if (source.length > largestManifest)
     return bad(error('manifest-invalid', `the manifest is larger than ${largestManifest >> 20} MiB`, { file }));
-  const foreign = foreignByte(source);
-  if (foreign)
-    return bad(
-      error('manifest-xml', `the manifest is not UTF-8: this line has the byte 0x${foreign.byte.toString(16)}`, {
-        file,
-        line: foreign.line,
-        hint: 'write it as UTF-8, whatever encoding it declares: `iconv -f LATIN1 -t UTF-8`',
-      }),
-    );
+  const foreign = notUtf8(source, file, manifestText);
+  if (foreign) return bad(foreign);
   if (source.trim() === '')
     return bad(
       error('manifest-xml', 'the manifest is empty', {
