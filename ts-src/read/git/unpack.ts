@@ -53,6 +53,7 @@ export async function unpackArchive(
       ? // Its times have no zone: they would differ between machines.
         await readingArchive(['env', 'TZ=UTC0', 'unzip', '-q', file, '-d', folder])
       : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', folder]);
+  await openFolders(folder);
   if (unpacked.code !== 0) return unpackFault(url, type, folder, unpacked);
   const special = await specialFile(folder);
   if (special !== undefined)
@@ -60,6 +61,10 @@ export async function unpackArchive(
   const [top, ...others] = readdirSync(folder, { withFileTypes: true });
   return good(top?.isDirectory() && !others.length ? join(folder, top.name) : folder);
 }
+
+/** Gives the owner all rights on folders: a plain user could not read or remove what lies in others. */
+const openFolders = (folder: string): ReturnType<typeof run> =>
+  run('find', [folder, '-type', 'd', '!', '-perm', '-0700', '-exec', 'chmod', 'u+rwx', '{}', ';']);
 
 /** A FIFO, socket or device below a folder: git would read one named `.gitignore` without end. */
 async function specialFile(folder: string): Promise<string | undefined> {
