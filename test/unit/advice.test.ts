@@ -178,6 +178,12 @@ it('modes that a package may not have come with the remedy', () => {
   expect(told(0o755)).toBeUndefined();
 });
 
+it('a build on a full disk is told what frees space, and that /tmp has a limit', () => {
+  const hint = knownCause('cc: error writing to /tmp/a.s: No space left on device\n')?.hint;
+  expect(hint).toContain('`slipway clean`');
+  expect(hint).toContain('limits.temporary');
+});
+
 describe('what a package lacks is named', () => {
   it('CMakeLists.txt', () => {
     const log = 'CMake Error: The source directory "/build/alpha" does not appear to contain CMakeLists.txt.\n';

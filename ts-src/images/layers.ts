@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { makeRoom } from '../io/faults.ts';
+import { makeRoom } from '../model/make-room.ts';
 import { programFault } from '../io/process.ts';
 import { naming, writeBytes } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';

@@ -1,11 +1,7 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeRoom } from '../model/make-room.ts';
 import { lastLine } from '../text/cut.ts';
-
-/** What to do about a full disk. */
-export const makeRoom =
-  'free some space (`slipway clean` and `slipway store gc` remove what Slipway can make again) ' +
-  'and run the same command again: it continues';
 
 /** Messages for errors of the machine, a disk, a network or a store: problems of the environment, not bugs. */
 const words: Record<string, string> = {

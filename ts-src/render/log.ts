@@ -1,3 +1,4 @@
+import { makeRoom } from '../model/make-room.ts';
 import { printable } from '../text/printable.ts';
 
 const telling =
@@ -131,7 +132,10 @@ const rules: CauseRule[] = [
   },
   {
     pattern: /No space left on device/,
-    say: () => ({ cause: 'the disk is full', hint: 'make room and run the same command again: it continues' }),
+    say: () => ({
+      cause: 'the disk is full',
+      hint: `${makeRoom}; if it writes to /tmp, limits.temporary in package_settings gives it more there`,
+    }),
   },
   {
     pattern: /Killed signal terminated program|Cannot allocate memory|virtual memory exhausted/,

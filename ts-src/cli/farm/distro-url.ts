@@ -77,6 +77,7 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
   )
     return bad(error('distro-missing', `'${url}' is not a URL of a git repository`, { hint: 'URL#BRANCH' }));
   const state = farmState(values);
+  // Before anything is written. The folder may not be there yet, so readWorkspace looks again whose it became.
   const foreign = await checkOwnFolder(process.cwd(), state);
   if (foreign) return bad(foreign);
   const commit = await resolveRef(address, ref, reporter);
