@@ -1,12 +1,12 @@
 import { reachedBySites } from '../docs/reach.ts';
 import { isRunName } from '../engine/runs.ts';
-import { filesOfDocs, type DocRecord } from '../model/docs.ts';
-import type { BuildRecord, StoredFile, TestRecord } from '../model/result.ts';
-import { isRunRecord } from '../model/stored.ts';
+import type { StoredFile } from '../model/result.ts';
+import { isObject, isRunRecord, isStoredFile } from '../model/stored.ts';
 import { reachedByImages, type Reached } from '../images/reach.ts';
 import { channelOf, openChannel, readState } from '../publish/state.ts';
 import { readLock } from '../read/lockfile.ts';
 import { mirrorName } from '../sandbox/package-mirror.ts';
+import { readShared } from '../sandbox/stored-base.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import type { Store } from '../store/store.ts';
 import type { Kept } from './choose.ts';
@@ -124,10 +124,11 @@ async function archivesIn(store: Store, lock: StoredFile): Promise<string[]> {
   return read?.ok ? Object.values(read.value.platforms).map(({ archive }) => mirrorName(archive)) : [];
 }
 
-/** What records of builds, tests and documentation name. */
-type Named = Pick<BuildRecord, 'debs' | 'files'> &
-  Pick<TestRecord, 'junit'> &
-  Pick<DocRecord, 'facts' | 'pages' | 'log'> & { interface: StoredFile };
+/** The files that a record names, whatever wrote it: the record itself, its fields, and what is in a list of these. */
+function filesIn(record: unknown): StoredFile[] {
+  if (isStoredFile(record)) return [record];
+  return isObject(record) ? Object.values(record).flat().filter(isStoredFile) : [];
+}
 
 const baseName = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/\.json(\.gz)?$/, '');
 
@@ -172,25 +173,15 @@ async function taskRecords(survey: StoreSurvey, roots: Roots, age: number): Prom
   for (const kind of ['tasks', 'tests', 'docs'] as const)
     for (const blob of await listed(store, kind)) {
       const when = roots.keys.get(baseName(blob.name));
-      const record = await store.readJson<Partial<Named>>(blob.name);
-      const files = [
-        ...(record?.debs ?? []),
-        record?.files,
-        record?.log,
-        record?.junit,
-        ...(record && kind === 'docs' ? filesOfDocs(record as Named) : []),
-      ];
+      const record = await store.readJson(blob.name);
       const used = Math.max(when ?? 0, blob.modified);
       const until = when === undefined || !record ? blob.modified + survey.grace : used + age;
-      const objects = files.flatMap((f) => (f ? [f.sha256] : []));
+      const objects = filesIn(record).map((f) => f.sha256);
       if (when === Infinity && record) for (const digest of objects) roots.objects.add(digest);
       else found.push({ ...holderOf(survey, 'results', blob, until), objects, used });
     }
   return found;
 }
-
-/** The base that machines use now, stored under the digest of its request. */
-type SharedBase = { digest: string; archive: string };
 
 /**
  * Returns a test for bases, pointers to bases and mirrored packages: whether they belong to an archive snapshot that
@@ -203,14 +194,14 @@ async function mirroredArchives({ store }: StoreSurvey, { locks }: Roots) {
   for (const lock of kept.size ? locks.values() : [])
     for (const archive of await archivesIn(store, lock)) current.add(archive);
   for (const { name } of await listed(store, 'bases/shared')) {
-    const shared = await store.readJson<SharedBase>(name);
+    const shared = await readShared(store, name);
     // Bases named by their own digest are for lockfiles.
     if (shared && baseName(name) !== shared.digest) current.add(mirrorName(shared.archive));
   }
   const stays = (archive: string | undefined) => archive !== undefined && kept.has(archive) && current.has(archive);
-  return (name: string, value: object | undefined): boolean => {
+  return (name: string, value: unknown): boolean => {
     if (name.startsWith('mirror/underlays/')) return true;
-    const archive = value && 'archive' in value ? value.archive : undefined;
+    const archive = isObject(value) ? value.archive : undefined;
     if (typeof archive === 'string') return stays(mirrorName(archive));
     return stays(name.startsWith('mirror/') ? name.split('/')[1] : /-([0-9a-f]{16})\.json$/.exec(name)?.[1]);
   };
@@ -223,9 +214,8 @@ async function otherRecords(survey: StoreSurvey, roots: Roots, age: number): Pro
   const mirrored = await mirroredArchives(survey, roots);
   for (const kind of ['sources', 'bases', 'mirror'])
     for (const blob of await listed(store, kind)) {
-      const value = await store.readJson<StoredFile | SharedBase | { tar: StoredFile; lists: StoredFile }>(blob.name);
-      const files = value && 'tar' in value ? [value.tar, value.lists] : [value];
-      const objects = files.flatMap((f) => (f && 'sha256' in f && typeof f.sha256 === 'string' ? [f.sha256] : []));
+      const value = await store.readJson(blob.name);
+      const objects = filesIn(value).map((f) => f.sha256);
       if (kind !== 'sources' && mirrored(blob.name, value)) for (const digest of objects) roots.objects.add(digest);
       else found.push({ ...holderOf(survey, kind, blob, blob.modified + age), objects });
     }
@@ -245,10 +235,8 @@ async function runRecords(survey: StoreSurvey, roots: Roots, age: number): Promi
     const holder = holderOf(survey, 'runs', blob, blob.modified + age);
     // An active run has no record yet, and its agents need these files.
     if (!isRunName(blob.name)) holder.held = survey.now - blob.modified < grace;
-    const log = blob.name.includes('/results/')
-      ? (await survey.store.readJson<{ log?: StoredFile }>(blob.name))?.log
-      : undefined;
-    if (log && typeof log.sha256 === 'string') holder.objects.push(log.sha256);
+    const result = blob.name.includes('/results/') ? await survey.store.readJson(blob.name) : undefined;
+    if (isObject(result) && isStoredFile(result.log)) holder.objects.push(result.log.sha256);
     found.push(holder);
   }
   return found;

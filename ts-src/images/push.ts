@@ -4,6 +4,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { ImageSpec } from '../model/images.ts';
 import { dockerTag, imageVersion } from '../model/names.ts';
+import { isStoredFile } from '../model/stored.ts';
 import type { StoredFile } from '../model/result.ts';
 import { run } from '../io/process.ts';
 import { newScratch } from '../sandbox/scratch.ts';
@@ -23,8 +24,8 @@ const packedName = (diffId: string): string => `image-packed/${diffId.slice(0, 2
 
 /** A layer compressed by gzip, with the same bytes on every machine; cached in the store. */
 async function packed(store: Store, state: string, layer: StoredFile): Promise<StoredFile | undefined> {
-  const known = await store.readJson<StoredFile>(packedName(layer.sha256));
-  if (known && (await store.path(known)) !== undefined) return known;
+  const known = await store.readJson(packedName(layer.sha256));
+  if (isStoredFile(known) && (await store.path(known)) !== undefined) return known;
   const path = await store.path(layer);
   if (path === undefined) return undefined;
   const folder = newScratch(state);

@@ -4,7 +4,7 @@ import { exists, readJson } from '../io/files.ts';
 import { run } from '../io/process.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
-import type { StoredFile } from '../model/result.ts';
+import { isObject, isStoredFile } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 
 /** Size limit of an archive's lists in bytes. */
@@ -51,8 +51,8 @@ function hereText(folder: string, id: string, locked: { base: string; archive: s
 }
 
 async function storedText(store: Store, { base, archive }: { base: string; archive: string }) {
-  const kept = await store.readJson<{ lists?: StoredFile }>(`bases/${base}-${archive.slice(0, 16)}.json`);
-  const path = kept?.lists && (await store.path(kept.lists));
+  const kept = await store.readJson(`bases/${base}-${archive.slice(0, 16)}.json`);
+  const path = isObject(kept) && isStoredFile(kept.lists) ? await store.path(kept.lists) : undefined;
   if (!path) return undefined;
   const read = await run('tar', ['-x', '-z', '-O', '--wildcards', '-f', path, '*_Packages'], { limit: largest });
   return read.code === 0 && read.stdout ? read.stdout : undefined;

@@ -86,9 +86,9 @@ async function formerly(store: Store, key: string, former: readonly (State | und
   const known: Listed = new Map();
   for (const state of former) {
     const file = state?.contents?.[key];
-    const data = file && (await store.readData(file));
-    if (!state || !data) continue;
-    const paths = readContents((await gunzipped(data, { maxOutputLength: 1 << 30 })).toString('utf8'));
+    const plain = file && (await readContentsIndex(store, file))?.plain.data;
+    if (!state || !plain) continue;
+    const paths = readContents(plain.toString('utf8'));
     for (const held of Object.values(state.suites[key] ?? {}))
       for (const deb of held.files) known.set(deb.sha256, paths.get(nameOf(deb)) ?? []);
   }
@@ -98,12 +98,19 @@ async function formerly(store: Store, key: string, former: readonly (State | und
 /** Number of packages that are listed in parallel; each is decompressed by a process. */
 const width = 4;
 
-/** Reads a Contents index from the store; undefined if it was lost. */
+/** Size limit of an unpacked index in bytes: it must fit a string. */
+const largest = 256 << 20;
+
+/** Reads a Contents index from the store; undefined if it was lost, or is none. */
 export async function readContentsIndex(store: Store, file: StoredFile): Promise<ContentsIndex | undefined> {
   const data = await store.readData(file);
   if (!data) return undefined;
-  const plain = await gunzipped(data, { maxOutputLength: 1 << 30 });
-  return { plain: heldData('Contents', plain), packed: { file, data } };
+  try {
+    const plain = await gunzipped(data, { maxOutputLength: largest });
+    return { plain: heldData('Contents', plain), packed: { file, data } };
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -1,5 +1,8 @@
 import { isAbsolute, join } from 'node:path';
+import { shownName } from '../io/untrusted.ts';
+import { storeFolder } from '../io/store-folder.ts';
 import type { Distro } from '../model/distro.ts';
+import { isPublishedPlace, placeAdvice } from '../model/places.ts';
 import { isRemotePlace } from '../model/remote-place.ts';
 import type { Endpoint } from './endpoint.ts';
 import { FolderEndpoint } from './folder-endpoint.ts';
@@ -9,6 +12,11 @@ import { FolderEndpoint } from './folder-endpoint.ts';
  * `ssh://USER@HOST/PATH`.
  */
 export async function openEndpoint(uri: string, root: string): Promise<Endpoint> {
+  const named = uri.startsWith('s3://') || isRemotePlace(uri) || uri.startsWith('file:');
+  if (named && !isPublishedPlace(uri))
+    throw Object.assign(new Error(`${shownName(uri)} is no place of publication: ${placeAdvice(uri)}`), {
+      code: 'ESTORE',
+    });
   if (uri.startsWith('s3://')) {
     const { S3Endpoint } = await import('./s3-endpoint.ts');
     return new S3Endpoint(uri, process.env);
@@ -17,8 +25,7 @@ export async function openEndpoint(uri: string, root: string): Promise<Endpoint>
     const { SshEndpoint } = await import('./ssh-endpoint.ts');
     return new SshEndpoint(uri);
   }
-  const path = uri.startsWith('file:') ? decodeURIComponent(uri.slice('file:'.length).replace(/^\/\/(?=\/)/, '')) : uri;
-  return new FolderEndpoint(isAbsolute(path) ? path : join(root, path));
+  return new FolderEndpoint(storeFolder(uri, root) ?? (isAbsolute(uri) ? uri : join(root, uri)));
 }
 
 /** Splits a place into path and options. */

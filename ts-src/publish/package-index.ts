@@ -3,6 +3,7 @@ import { gzip } from 'node:zlib';
 import { run } from '../io/process.ts';
 import { sha256 } from '../model/digest.ts';
 import type { StoredFile } from '../model/result.ts';
+import { isRelativePath } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 import { readPackages, type Entry, type IndexFile } from './indices.ts';
 
@@ -60,15 +61,20 @@ export function readIndex(store: Store, file: StoredFile): Promise<{ data: Buffe
   remembered.set(store, known);
   const before = known.get(file.sha256);
   if (before) return before;
-  const read = store
-    .readData(file)
-    .then((data) => (data ? { data, entries: readPackages(data.toString('utf8')) } : undefined));
+  const read = store.readData(file).then((data) => data && withEntries(data));
   for (const first of known.size >= most ? known.keys() : []) {
     known.delete(first);
     break;
   }
   known.set(file.sha256, read);
   return read;
+}
+
+/** An index with its entries; undefined if it names a file that is not in the pool: it would be written elsewhere. */
+function withEntries(data: Buffer): { data: Buffer; entries: Entry[] } | undefined {
+  const entries = readPackages(data.toString('utf8'));
+  const pooled = entries.every(({ filename }) => filename.startsWith('pool/') && isRelativePath(filename));
+  return pooled ? { data, entries } : undefined;
 }
 
 /** The entries of an index in the store; empty if it is lost. */

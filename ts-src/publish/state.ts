@@ -1,71 +1,15 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { sha256 } from '../model/digest.ts';
-import type { Verdict } from '../model/channel-answers.ts';
-import type { StoredFile } from '../model/result.ts';
+import { parsed } from '../store/sealed.ts';
 import type { Store } from '../store/store.ts';
 import { sortedKeys } from './canonical.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readRelease } from './indices.ts';
+import { isChannelFile, isFormerChannel, isState, type ChannelFile, type Listed, type State } from './stored-state.ts';
 import { highest, type Suites, type Versions } from './suites.ts';
 import { isChannelName } from '../model/channels.ts';
 
-/** A channel's state. Immutable: its id is the digest of its text. */
-export interface State {
-  schema: 1;
-  channel: string;
-  /** The channel's previous state. */
-  previous: string | undefined;
-  kind: 'publication' | 'promotion' | 'rollback' | 'renewal';
-  /** The state that its packages come from, after a promotion or rollback. */
-  from?: { channel: string; state: string } | undefined;
-  suites: Suites;
-  /** Packages index, by suite with architecture. */
-  indices: Record<string, StoredFile>;
-  /** Compressed Packages indices (`Packages.gz` and so on). Missing in states of older versions of Slipway. */
-  packed?: Record<string, StoredFile[]>;
-  /** Compressed Contents index by suite with architecture, if enabled. */
-  contents?: Record<string, StoredFile>;
-  /** Sources index by suite, plain and compressed, if enabled. */
-  sources?: Record<string, StoredFile[]>;
-  /** The highest versions that the channel ever had, where they differ from `suites`. */
-  versions: Versions;
-  /** Test results by suite with architecture and package, if tests ran. */
-  tests: Record<string, Record<string, 'passed' | 'failed' | 'flaky'>>;
-  /** The plan's stamp, and the lockfile of its sources. */
-  stamp: string;
-  lock: StoredFile | undefined;
-  /** Milliseconds since 1970. */
-  when: number;
-  who: string;
-  run?: string | undefined;
-  verdicts: Verdict[];
-  /** Why failed criteria were overridden. */
-  forced?: string | undefined;
-}
-
-/** An entry of a channel's list of states. */
-export interface Listed {
-  id: string;
-  when: number;
-  kind: State['kind'];
-}
-
-/** The mutable part of a channel: its states, newest first. */
-export interface ChannelFile {
-  schema: 2;
-  states: Listed[];
-  /** The head is being published to its endpoints. A run that finds this set finishes it. */
-  switching: boolean;
-  /** URIs of the channel's repositories. All have the head, except while switching. */
-  endpoints: string[];
-}
-
-/** The format of channels before states were introduced. */
-interface FormerChannel {
-  schema: 1;
-  suites: Suites;
-  versions: Versions;
-}
+export type { ChannelFile, Listed, State } from './stored-state.ts';
 
 export const channelFile = (name: string): string => `channels/${name}.json`;
 
@@ -108,7 +52,8 @@ export async function readState(store: Store, id: string): Promise<State | undef
   if (!data) return undefined;
   try {
     const text = gunzipSync(data, { maxOutputLength: 1 << 30 });
-    return sha256(text) === id ? (JSON.parse(text.toString('utf8')) as State) : undefined;
+    const state = sha256(text) === id ? parsed(text) : undefined;
+    return isState(state) ? state : undefined;
   } catch {
     return undefined;
   }
@@ -131,19 +76,30 @@ export interface OpenChannel {
  * `restorable`: the caller can restore it from its endpoints, so a damaged file is no error.
  */
 export async function openChannel(store: Store, name: string, restorable = false): Promise<OpenChannel> {
-  const { value, tag } = await store.readTagged<ChannelFile | FormerChannel>(channelFile(name), restorable);
-  if (value?.schema === 1) {
-    const file: ChannelFile = { schema: 2, states: [], switching: false, endpoints: [] };
+  const { value, tag } = await store.readTagged<unknown>(channelFile(name), restorable);
+  const empty: ChannelFile = { schema: 2, states: [], switching: false, endpoints: [] };
+  if (isFormerChannel(value)) {
     const { suites, versions } = value;
-    return { name, file, tag, headId: undefined, head: undefined, former: suites, value: { versions } };
+    return { name, file: empty, tag, headId: undefined, head: undefined, former: suites, value: { versions } };
   }
-  const file: ChannelFile = value?.schema === 2 ? value : { schema: 2, states: [], switching: false, endpoints: [] };
+  if (value !== undefined && !isChannelFile(value) && !restorable) throw wrongForm(name, store);
+  const file = isChannelFile(value) ? value : empty;
   for (const { id } of file.states) {
     const head = await readState(store, id);
     if (head) return { name, file, tag, headId: id, head, former: undefined, value: { versions: versionsOf(head) } };
   }
   return { name, file, tag, headId: undefined, head: undefined, former: undefined, value: { versions: {} } };
 }
+
+/** Another program or a later version wrote the channel: as an empty one it would lose its states. */
+const wrongForm = (name: string, { blobs }: Store): Error =>
+  Object.assign(
+    new Error(
+      `${channelFile(name)} in the store ${blobs.where} is not as a channel is written: bring it back from a backup, ` +
+        'or use the version of slipway that wrote it',
+    ),
+    { code: 'ESTORE' },
+  );
 
 /** Makes a state the channel's head. False if another writer was first. */
 export async function claimHead(

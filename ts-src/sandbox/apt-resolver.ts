@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
 import { isDebianName, isPinnedPackage } from '../model/names.ts';
+import { isDigest } from '../model/stored.ts';
 import { exists, readJson, writeWhole } from '../io/files.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
@@ -49,7 +50,7 @@ export class AptResolver {
   learn(resolved: Readonly<Resolved> | undefined, sets: (digest: string) => Promise<string[] | undefined>): void {
     this.elsewhere = sets;
     for (const [names, digest] of Object.entries(resolved ?? {}))
-      if (!this.resolved.has(names)) this.resolved.set(names, digest);
+      if (!this.resolved.has(names) && isDigest(digest)) this.resolved.set(names, digest);
     this.learned = this.resolved.size;
   }
 

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
-import { isStoredFile, isTexts } from '../model/stored.ts';
+import { isDigest, isObject, isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
@@ -42,7 +42,7 @@ const nameOf = (digest: string, archive: string): string => `bases/${digest}-${a
 /** Stores a base for other machines, once. */
 export async function keepBase(store: Store, base: Base, work: string): Promise<void> {
   const name = nameOf(base.digest, base.archive);
-  if (await store.readJson<KeptBase>(name)) return;
+  if (await keptBase(store, base)) return;
   makeFolder(work);
   const tar = join(work, 'base.tar.gz');
   const lists = join(work, 'lists.tar.gz');
@@ -200,6 +200,15 @@ interface SharedBase {
   made: number;
 }
 
+const isSharedBase = (v: unknown): v is SharedBase =>
+  isObject(v) && isDigest(v.digest) && isDigest(v.archive) && typeof v.made === 'number';
+
+/** The pointer in the store; undefined if it is missing or damaged. */
+export async function readShared(store: Store, name: string): Promise<SharedBase | undefined> {
+  const shared = await store.readJson(name);
+  return isSharedBase(shared) ? shared : undefined;
+}
+
 const sharedName = (digest: string): string => `bases/shared/${digest}.json`;
 
 /** Options for a base that the machines of a store share. */
@@ -222,7 +231,7 @@ export async function sharedBase(request: SharedBaseRequest): Promise<Result<Bas
     const base = await storedBase({ ...request, wanted: shared });
     return base.ok ? base.value : undefined;
   };
-  const shared = await store.readJson<SharedBase>(pointer);
+  const shared = await readShared(store, pointer);
   if (request.makes === false)
     return shared && young(shared) ? storedBase({ ...request, wanted: shared }) : ensureBase(request);
   const there = await fetch(shared);
@@ -232,12 +241,13 @@ export async function sharedBase(request: SharedBaseRequest): Promise<Result<Bas
   const { digest, archive, made: when } = made.value;
   await keepBase(store, made.value, newScratch(request.state));
   for (const target of new Set([pointer, sharedName(digest)])) {
-    const { value, tag } = await store.readTagged<SharedBase>(target);
+    const { value: found, tag } = await store.readTagged<unknown>(target);
+    const value = isSharedBase(found) ? found : undefined;
     const first = target === pointer && value?.made !== when ? await fetch(value) : undefined;
     if (first) return good(first);
     if (value && target !== pointer) continue;
     if (await store.replaceJson(target, { digest, archive, made: when } satisfies SharedBase, tag)) continue;
-    const other = target === pointer ? await fetch(await store.readJson<SharedBase>(target)) : undefined;
+    const other = target === pointer ? await fetch(await readShared(store, target)) : undefined;
     if (other) return good(other);
   }
   return made;

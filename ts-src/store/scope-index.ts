@@ -1,23 +1,26 @@
 import { gzipSync } from 'node:zlib';
 import type { BriefRecord, BriefTest, Hints } from '../model/result.ts';
-import { isBriefRecord, isBriefTest } from '../model/stored.ts';
+import { isBriefRecord, isBriefTest, isObject } from '../model/stored.ts';
 import { sealed, unsealed, unzipped } from './sealed.ts';
 
 const schema = 5;
 
-/** Brief records of a scope's last runs, as stored. */
-interface ScopeIndex {
-  schema: typeof schema;
-  records: BriefRecord[];
-  tests: BriefTest[];
-}
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 export function unpackIndex(data: Buffer | undefined): Hints {
-  const read = data && unsealed<ScopeIndex>(unzipped(data));
-  const index = read?.schema === schema ? read : { records: [], tests: [] };
+  const read = data && unsealed<unknown>(unzipped(data));
+  const index = isObject(read) && read.schema === schema ? read : {};
   return {
-    builds: new Map(index.records.filter(isBriefRecord).map((r) => [r.key, r])),
-    tests: new Map(index.tests.filter(isBriefTest).map((r) => [r.key, r])),
+    builds: new Map(
+      listOf(index.records)
+        .filter(isBriefRecord)
+        .map((r) => [r.key, r]),
+    ),
+    tests: new Map(
+      listOf(index.tests)
+        .filter(isBriefTest)
+        .map((r) => [r.key, r]),
+    ),
   };
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { error, warning, type Diagnostic } from '../../model/diagnostics.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import type { RunPolicy } from '../../plan/branch-policy.ts';
+import { isObject } from '../../model/stored.ts';
 import type { Store } from '../../store/store.ts';
 import { isChange, type PrepareValues } from './prepare-options.ts';
 import { lockName, namespaceName } from '../../farm/run-manifest.ts';
@@ -34,8 +35,9 @@ export async function withLock(
   }
   const like = values.like ?? (isChange(values) ? 'nightly' : undefined);
   if (like === undefined) return { values, notes: [] };
-  const text = await store.readJson<{ lock: string }>(lockName(like));
-  if (!text)
+  const kept = await store.readJson(lockName(like));
+  const text = isObject(kept) && typeof kept.lock === 'string' ? kept.lock : undefined;
+  if (text === undefined)
     return {
       values,
       notes: [
@@ -45,6 +47,6 @@ export async function withLock(
       ],
     };
   const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);
-  writeWhole(file, text.lock);
+  writeWhole(file, text);
   return { values: { ...values, lock: file }, notes: [] };
 }

@@ -1,0 +1,169 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, expect, it } from 'vitest';
+import { withLock } from '../../ts-src/cli/farm/run-lock.ts';
+import { surveyStore } from '../../ts-src/collect/reach.ts';
+import { environmentFault } from '../../ts-src/io/faults.ts';
+import { defaultRules } from '../../ts-src/model/channels.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
+import { readContentsIndex } from '../../ts-src/publish/contents.ts';
+import { differenceOf } from '../../ts-src/publish/difference.ts';
+import { openEndpoint } from '../../ts-src/publish/endpoints.ts';
+import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
+import { readIndex } from '../../ts-src/publish/package-index.ts';
+import { judgePromotion } from '../../ts-src/publish/promotion.ts';
+import { sweepRepository } from '../../ts-src/publish/retention.ts';
+import { channelFile, openChannel, readState, stateText, type State } from '../../ts-src/publish/state.ts';
+import { readShared } from '../../ts-src/sandbox/stored-base.ts';
+import { packIndex, unpackIndex } from '../../ts-src/store/scope-index.ts';
+import { sealed } from '../../ts-src/store/sealed.ts';
+import { lockName } from '../../ts-src/farm/run-manifest.ts';
+import { each, mutations } from './mutations.ts';
+import { folder, publish, store, suitesOf } from './published.ts';
+
+/** What is in the store has any form: another program, a later version or a stranger may have written it. */
+
+const name = 'nightly';
+let head: State;
+let endpoint: FolderEndpoint;
+
+/** Whether a failure is explained to the user as a fault of the store. */
+const explained = async (work: () => Promise<unknown>): Promise<boolean> => {
+  try {
+    await work();
+    return true;
+  } catch (e) {
+    if (environmentFault(e) === undefined) throw e;
+    return false;
+  }
+};
+
+function write(file: string, data: Buffer): void {
+  const path = join(folder, 'store', file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, data);
+}
+
+/** All that commands do with a channel and its states before they write. */
+async function readAll(): Promise<void> {
+  const channel = await openChannel(store, name);
+  await sweepRepository(store, name, endpoint, { graceDays: 0, now: Date.now(), dryRun: true });
+  for (const { id } of channel.file.states) {
+    const state = await readState(store, id);
+    if (!state) continue;
+    differenceOf(head, state);
+    await judgePromotion(store, {
+      from: channel,
+      id,
+      state,
+      to: { ...channel, head },
+      rules: defaultRules(),
+      now: Date.now(),
+      approvedBy: undefined,
+      archives: undefined,
+    });
+  }
+  for (const uri of channel.file.endpoints) await openEndpoint(uri, folder);
+  await surveyStore({ store, now: Date.now(), days: 1, grace: 0 });
+}
+
+beforeAll(async () => {
+  endpoint = new FolderEndpoint(join(folder, 'served'));
+  await publish(name, await suitesOf([{ name: 'tool', version: '1.0' }]), endpoint, Date.now(), true);
+  const { head: published } = await openChannel(store, name);
+  if (!published) throw new Error('nothing was published');
+  head = published;
+});
+
+it('a channel of any form is read, or its fault is explained, and it is never taken for an empty one', async () => {
+  const { file } = await openChannel(store, name);
+  for (const { path, value } of mutations(file)) {
+    if (value === undefined) continue;
+    write(channelFile(name), sealed(value));
+    const read = await explained(readAll);
+    if (read)
+      expect((await openChannel(store, name)).file.states, path).toHaveLength(path.startsWith('/states') ? 0 : 1);
+  }
+  write(channelFile(name), sealed(file));
+}, 120_000);
+
+it('a state of any form is read, or counts as lost', async () => {
+  const { file } = await openChannel(store, name);
+  const full: State = {
+    ...head,
+    from: { channel: 'other', state: sha256('other') },
+    tests: { 'bookworm-d/amd64': { tool: 'failed' } },
+    verdicts: [{ criterion: 'age_hours', passed: true, reason: 'old enough' }],
+    lock: Object.values(head.indices)[0],
+  };
+  for (const { path, value } of each(5, mutations(full))) {
+    if (typeof value !== 'object' || value === null) continue;
+    const { id, name: at, data } = stateText(value as State);
+    write(at, data);
+    write(channelFile(name), sealed({ ...file, states: [{ id, when: 1, kind: 'publication' }, ...file.states] }));
+    expect(await explained(readAll), path).toBe(true);
+    rmSync(join(folder, 'store', at));
+  }
+  write(channelFile(name), sealed(file));
+}, 300_000);
+
+it('an index names only files of the pool', async () => {
+  const entry = (filename: string) => `Package: a\nFilename: ${filename}\nSize: 1\nSHA256: ${sha256(filename)}\n\n`;
+  const there = await store.putText('Packages', entry('pool/main/a/a/a.deb'));
+  expect((await readIndex(store, there))?.entries).toHaveLength(1);
+  for (const filename of ['../../../etc/x', '/etc/x', 'dists/x/InRelease', 'pool/../../x', 'pool//x'])
+    expect(await readIndex(store, await store.putText('Packages', entry(filename))), filename).toBeUndefined();
+});
+
+it('an index of files that is no gzip file, or that never ends, counts as lost', async () => {
+  expect(await readContentsIndex(store, await store.putText('Contents.gz', 'x'))).toBeUndefined();
+  const endless = join(folder, 'endless.gz');
+  writeFileSync(endless, gzipSync(Buffer.alloc(300 << 20), { level: 1 }));
+  expect(await readContentsIndex(store, await store.put(endless))).toBeUndefined();
+});
+
+it('places that a channel names are checked before they are opened', async () => {
+  for (const uri of ['s3://', 's3://UPPER', 'file:', 'ssh://a', 'file:a\u0000b', 'a@b:/x y'])
+    await expect(openEndpoint(uri, folder), uri).rejects.toMatchObject({ code: 'ESTORE' });
+  expect((await openEndpoint('file:/srv/100%', folder)).where).toBe('/srv/100%');
+});
+
+it('records of any form do not end a clean-up', async () => {
+  const file = await store.putText('log', 'x');
+  const digest = sha256('record');
+  const record = { debs: [file], files: file, log: file, junit: file, tar: file, lists: file, archive: digest, digest };
+  const kinds = ['tasks', 'tests', 'docs', 'sources', 'bases/shared', 'bases', 'runs/x/results'];
+  for (const { value } of each(3, mutations(record))) {
+    if (value === undefined) continue;
+    for (const kind of kinds) write(`${kind}/${digest}.json`, sealed(value));
+    write(`mirror/${digest.slice(0, 16)}/a_1.json`, sealed(value));
+    await surveyStore({ store, now: Date.now(), days: 1, grace: 0 });
+  }
+}, 300_000);
+
+it('an index of records of any form is an empty one', () => {
+  for (const value of [
+    null,
+    1,
+    [],
+    { schema: 5 },
+    { schema: 5, records: 1, tests: {} },
+    { schema: 5, records: [null] },
+  ])
+    expect([...unpackIndex(gzipSync(sealed(value))).builds]).toEqual([]);
+  expect([...unpackIndex(packIndex([], [])).tests]).toEqual([]);
+});
+
+it('the lock of a run and the base of machines are taken only in their form', async () => {
+  for (const value of [null, 1, [], {}, { lock: 5 }]) {
+    write(lockName('nightly'), sealed(value));
+    const told = await withLock({ like: 'nightly' }, store, { locked: false } as never, folder, join(folder, 'state'));
+    expect(told).toMatchObject({ notes: [{ code: 'channel-empty' }] });
+  }
+  const pointer = 'bases/shared/x.json';
+  for (const value of [null, 1, {}, { digest: 1, archive: 2, made: 3 }, { digest: '../x', archive: '', made: 3 }]) {
+    write(pointer, sealed(value));
+    expect(await readShared(store, pointer)).toBeUndefined();
+  }
+});
