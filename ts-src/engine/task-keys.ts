@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readRegular } from '../io/files.ts';
 import { needsOf } from '../graph/graph.ts';
 import { entry, ownEntry } from '../model/maps.ts';
 import type { BuildType } from '../model/build-types/index.ts';
@@ -164,7 +164,7 @@ export class TaskKeys {
         templates: this.templatesDigest(p.buildType),
         base: graph.base.digest,
         manifest: this.manifestDigest(graph, p.name),
-        patches: (settings.patches ?? []).map((f) => sha256(readFileSync(join(this.distroRoot, f)))).join(' '),
+        patches: (settings.patches ?? []).map((f) => sha256(readRegular(join(this.distroRoot, f)))).join(' '),
       });
       own[n] = there = { parts, text: keyText(parts) };
     }

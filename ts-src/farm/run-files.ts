@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exists, writeWhole } from '../io/files.ts';
+import { exists, readRegular, writeWhole } from '../io/files.ts';
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 
@@ -18,6 +17,9 @@ export function writeFiles({ id, files }: RunFiles, state: string): string {
   return root;
 }
 
+/** Size limit of a patch or key in bytes. */
+const largest = 64 << 20;
+
 /** Files of the distro repository that agents' builds read. */
 export function filesOf(
   distro: Distro,
@@ -34,7 +36,7 @@ export function filesOf(
   const diagnostics: Diagnostic[] = [];
   for (const [path, from] of [...paths].sort(([a], [b]) => compare(a, b))) {
     try {
-      files[path] = readFileSync(join(from, path)).toString('base64');
+      files[path] = readRegular(join(from, path), largest).toString('base64');
     } catch {
       diagnostics.push(error('file-missing', `the distro file names ${path}, which is not there`));
     }

@@ -234,6 +234,9 @@ export function leadsOut(root: string, path: string): boolean {
 
 export const exists = existsSync;
 
+/** Whether a path leads to a regular file. */
+export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
 /**
  * Paths of everything below a folder except folders, unordered. Symlinks are not followed; node's recursive listing
  * would follow them.

@@ -1,7 +1,7 @@
-import { copyFileSync, linkSync, readFileSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { copyFileSync, linkSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncFile } from '../io/write.ts';
-import { sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
+import { readRegular, sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
@@ -143,7 +143,7 @@ export class FolderEndpoint implements Endpoint {
   replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
     let now: string | undefined;
     try {
-      now = sha256(readFileSync(this.path(name)));
+      now = sha256(readRegular(this.path(name)));
     } catch (e) {
       if (codeOf(e) !== 'ENOENT') throw e;
     }

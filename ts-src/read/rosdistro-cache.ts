@@ -1,5 +1,5 @@
 import { first } from '../model/lists.ts';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -7,7 +7,7 @@ import { sha256 } from '../model/digest.ts';
 import type { Distribution } from '../model/distro.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { Repository } from '../model/rosdistro.ts';
-import { temporaryBeside, makeFolder } from '../io/files.ts';
+import { readRegular, temporaryBeside, makeFolder } from '../io/files.ts';
 import { utf8Text } from '../io/utf8.ts';
 import { download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
@@ -55,7 +55,7 @@ export async function readCache(
   const shown = relative(workspace.root, file);
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readRegular(file);
   } catch {
     return settings.cache
       ? bad(error('file-missing', `${settings.cache} is not there`, { file: workspace.file }))

@@ -4,6 +4,7 @@ import { exists } from '../io/files.ts';
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import { isLocalUrl } from '../model/urls.ts';
 import { git } from './git/git.ts';
+import { endlessForGit } from './git/content.ts';
 import type { RepositoryPackages } from './packages.ts';
 
 /** Warns of uncommitted changes to packages in local repositories, which builds of a commit do not include. */
@@ -35,6 +36,7 @@ export async function warnOfUncommitted(
 async function uncommittedIn(folder: string, commit: string, state: string): Promise<string[]> {
   // git never checks out a path named .git, so this machine's user created it, and its settings are trusted.
   if (!exists(join(folder, '.git'))) return [];
+  if ((await endlessForGit(folder)) !== undefined) return [];
   const options = { cwd: folder, env: { GIT_OPTIONAL_LOCKS: '0', GIT_CEILING_DIRECTORIES: dirname(folder) } };
   const head = await git(['rev-parse', 'HEAD'], options);
   if (head.code !== 0 || head.stdout.trim() !== commit) return [];

@@ -5,7 +5,7 @@ import { bad, error, good, type Diagnostic, type Result } from '../model/diagnos
 import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
 import { isDebianName, isDebianVersion } from '../model/names.ts';
-import { exists, readIf, sha256File, temporaryBeside, writeWhole, makeFolder } from '../io/files.ts';
+import { isFile, readIf, sha256File, temporaryBeside, writeWhole, makeFolder } from '../io/files.ts';
 import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
 import { answeredMissing, download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
@@ -87,9 +87,9 @@ async function readRepository(
     if (!got.ok) return got;
     const key = underlay.key ? join(workspace.keyRoot ?? workspace.root, underlay.key) : undefined;
     if (!key && !underlay.trusted) return bad(error('archive-trust', 'it has no key'));
-    if (key && !exists(key))
+    if (key && !isFile(key))
       return bad(
-        error('file-missing', `its key ${underlay.key} does not exist`, {
+        error('file-missing', `its key ${underlay.key} is not there, or is no file`, {
           hint: 'put the public key of the repository there; the path is relative to distro.yaml',
         }),
       );

@@ -7,9 +7,10 @@ import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
+import { run } from '../../io/process.ts';
 import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, outputOf, storeFault } from './process.ts';
+import { git, longest, outputOf, storeFault } from './process.ts';
 import { unpackArchive } from './unpack.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
@@ -69,6 +70,16 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
   }
 }
 
+/** A FIFO, socket or device below a user's folder that git would read, without end; undefined if there is none. */
+export async function endlessForGit(folder: string): Promise<string | undefined> {
+  const special = (test: string) => ['!', test, 'f', '!', test, 'd', '!', test, 'l'];
+  const inRepository = ['-path', '*/.git/*', ...special('-xtype')];
+  const named = ['-name', '.git*', ...special('-type')];
+  const tests = ['(', ...named, '-o', ...inRepository, ')', '-printf', '%P', '-quit'];
+  const found = await run('find', [folder, ...tests], { limit: 1 << 16 });
+  return found.stdout === '' ? undefined : found.stdout.slice(0, 200);
+}
+
 /** Warns of submodules that an archive lacks, as those of hosting services do: the build would miss their files. */
 async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> {
   const modules = join(root, '.gitmodules');
@@ -97,6 +108,13 @@ export async function snapshotFolder(folder: string, state: string): Promise<Res
   return withMutex(`${gitDir}.lock`, async () => {
     await ensureContentRepository(gitDir);
     noteUse(gitDir);
+    const endless = await endlessForGit(folder);
+    if (endless !== undefined)
+      return bad(
+        error('source-folder', `can't read ${folder}: ${endless} is a FIFO, a socket or a device`, {
+          hint: 'remove it: git reads the file of that name',
+        }),
+      );
     const tree = await treeOfFolder(gitDir, folder, 0);
     return tree.ok ? good({ gitDir, commit: tree.value, tree: tree.value }) : tree;
   });
@@ -105,12 +123,21 @@ export async function snapshotFolder(folder: string, state: string): Promise<Res
 async function treeOfFolder(gitDir: string, folder: string, depth: number): Promise<Result<string>> {
   const index = join(gitDir, `slipway-index-${process.pid}-${depth}`);
   const env = { GIT_INDEX_FILE: index };
+  const signal = AbortSignal.timeout(longest);
   try {
     const added = await git(['-c', 'advice.addEmbeddedRepo=false', '--work-tree', folder, 'add', '--all', '.'], {
       gitDir,
       env,
       cwd: folder,
+      limited: true,
+      signal,
     });
+    if (signal.aborted)
+      return bad(
+        error('source-folder', `reading ${folder} took longer than ${longest / 60_000} minutes`, {
+          hint: 'files that no build needs belong into .gitignore',
+        }),
+      );
     if (added.code !== 0) return bad(storeFault(`can't read ${folder}`, added, gitDir, 'source-folder'));
     const listed = await outputOf(['ls-files', '--stage', '-z'], { gitDir, env, cwd: folder });
     if (!listed.ok) return listed;

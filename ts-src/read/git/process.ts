@@ -96,8 +96,8 @@ const passing =
   /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 /** Seconds between attempts. */
 const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-/** Time limit of one request; large repositories over slow networks take minutes. */
-const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
+/** Time limit of one request, and of reading a folder; large repositories over slow networks take minutes. */
+export const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
 
 export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
