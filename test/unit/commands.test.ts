@@ -1,8 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { request } from 'node:http';
+import { get, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCommands } from '../../ts-src/cli/all.ts';
 import { helpOf, optionsOf, overview } from '../../ts-src/cli/help.ts';
@@ -80,6 +89,31 @@ describe('logs', () => {
 });
 
 describe('serve', () => {
+  it('closes a file whose client leaves before its end', async () => {
+    const big = join(output, 'apt/big');
+    writeFileSync(big, '');
+    truncateSync(big, 64 << 20);
+    const server = spawn('node', [bundle, 'serve', '--port', '0', '--output', output]);
+    const ended = new Promise((done) => server.on('exit', done));
+    const address = await new Promise<string>((done) => server.stdout.once('data', (d: Buffer) => done(String(d))));
+    const open = () =>
+      readdirSync(`/proc/${server.pid}/fd`).filter((fd) => {
+        try {
+          return readlinkSync(`/proc/${server.pid}/fd/${fd}`) === big;
+        } catch {
+          return false;
+        }
+      }).length;
+    for (let client = 0; client < 20; client++)
+      await new Promise<void>((done) =>
+        get(`${address.trim()}big`, (answer) => answer.once('data', () => answer.destroy()).on('close', done)),
+      );
+    for (let tried = 0; open() && tried < 50; tried++) await new Promise((done) => setTimeout(done, 100));
+    expect(open()).toBe(0);
+    server.kill('SIGTERM');
+    await ended;
+    rmSync(big);
+  });
   it('serves the repository, and nothing outside of it', async () => {
     const server = spawn('node', [bundle, 'serve', '--port', '0', '--output', output]);
     const ended = new Promise((done) => server.on('exit', done));

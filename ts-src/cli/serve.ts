@@ -1,10 +1,17 @@
-import { createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { codeOf } from '../io/faults.ts';
+import { openRegular } from '../io/files.ts';
+import { ownIn } from '../model/maps.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { printable } from '../text/printable.ts';
 import { exit, showDiagnostics, writeMessage, writeOutput, defineCommand, writeNote } from './command.ts';
 import { outputFolder, outputOptions } from './output-folder.ts';
+
+/** Milliseconds after which a client that takes nothing is given up. */
+const silence = 60_000;
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -34,18 +41,26 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
   const { method = 'GET', url = '/' } = request;
   const file = method === 'GET' || method === 'HEAD' ? fileOf(root, url) : undefined;
   response.on('finish', () => writeNote(`${response.statusCode} ${method} ${printable(url)}\n`));
-  if (file === undefined) {
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+  const refuse = (status: number, text: string) =>
+    response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`);
+  if (file === undefined) return void refuse(404, 'not found');
+  let opened: ReturnType<typeof openRegular>;
+  try {
+    opened = openRegular(file, Infinity);
+  } catch (e) {
+    // A publication may have removed it, or there are more clients than files can be open.
+    return void (codeOf(e) === 'ENOENT' ? refuse(404, 'not found') : refuse(503, 'busy'));
+  }
+  const { handle: fd, size } = opened;
+  const type = ownIn(types, /\.([a-z]+)$/.exec(file)?.[1] ?? '') ?? 'application/octet-stream';
+  response.writeHead(200, { 'content-type': type, 'content-length': size, 'x-content-type-options': 'nosniff' });
+  if (method === 'HEAD') {
+    closeSync(fd);
+    response.end();
     return;
   }
-  const { size } = lstatSync(file);
-  const type = types[/\.([a-z]+)$/.exec(file)?.[1] ?? ''] ?? 'application/octet-stream';
-  response.writeHead(200, { 'content-type': type, 'content-length': size, 'x-content-type-options': 'nosniff' });
-  if (method === 'HEAD') response.end();
-  else
-    createReadStream(file)
-      .on('error', () => response.destroy())
-      .pipe(response);
+  // The file is closed when the client leaves, too.
+  pipeline(createReadStream('', { fd, end: Math.max(0, size - 1) }), response).catch(() => response.destroy());
 }
 
 /** Why the server can't listen on an address. */
@@ -103,6 +118,7 @@ a web server or a bucket.`,
     }
     const address = values.address ?? '127.0.0.1';
     const server = createServer((request, response) => answer(root, request, response));
+    server.setTimeout(silence);
     return new Promise<number>((done) => {
       server.on('error', (e: NodeJS.ErrnoException) => {
         showDiagnostics([unserved(address, port, e)]);

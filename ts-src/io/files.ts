@@ -126,7 +126,7 @@ export function readRegular(path: string, most = largest): Buffer {
 }
 
 /** Opens a regular file of at most `most` bytes, without waiting for input. */
-function openRegular(path: string, most: number): { handle: number; size: number } {
+export function openRegular(path: string, most: number): { handle: number; size: number } {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const found = fstatSync(handle);
   const code = kindFault(found, most);
