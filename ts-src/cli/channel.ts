@@ -1,6 +1,6 @@
 import { bad, error, type Diagnostic, type Result, good } from '../model/diagnostics.ts';
 import { differenceOf } from '../publish/difference.ts';
-import { keyHealth, keysOf } from '../publish/key-health.ts';
+import { keyHealth, keysOf, largestKey } from '../publish/key-health.ts';
 import { judgePromotion, stateOf } from '../publish/promotion.ts';
 import { bring, renewFormer } from '../publish/publication.ts';
 import { dropStates, expiredStates, sweepRepository } from '../publish/retention.ts';
@@ -187,7 +187,7 @@ async function servedKeys(
   const texts = new Set<string>();
   for (const endpoint of places.ok ? places.value : []) {
     const key = await endpoint.read('key.asc');
-    if (key) texts.add(key.data.toString('utf8'));
+    if (key) texts.add(key.data.subarray(0, largestKey + 1).toString('utf8'));
   }
   const notes: Diagnostic[] = [];
   const keys = new Map<string, string | undefined>();

@@ -8,6 +8,7 @@ import { aptSuite, channelSuite, debianNames, imageVersion } from '../model/name
 import type { StoredFile } from '../model/result.ts';
 import { readIf } from '../io/files.ts';
 import { keptKey } from '../publish/channel-key.ts';
+import { largestKey } from '../publish/key-health.ts';
 import { openEndpoint } from '../publish/endpoints.ts';
 import { stateOf } from '../publish/promotion.ts';
 import type { OpenChannel } from '../publish/state.ts';
@@ -79,7 +80,10 @@ export async function repositoryOf(
   const { image, channel, root, store } = input;
   const [first] = channel.file.endpoints;
   const endpoint = first === undefined ? undefined : await openEndpoint(first, root);
-  const key = (await keptKey(store, channel.name)) ?? (await endpoint?.read('key.asc'))?.data.toString('utf8');
+  const placed = (await endpoint?.read('key.asc'))?.data;
+  const key =
+    (await keptKey(store, channel.name)) ??
+    (placed && placed.length <= largestKey ? placed.toString('utf8') : undefined);
   if (!endpoint || key === undefined)
     return bad(
       error('channel-place', `can't read the public key of the channel '${channel.name}' from where it is served`, {

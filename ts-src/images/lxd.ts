@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeFile } from '../io/write.ts';
 import { plainEnvironment } from '../io/process.ts';
 import { bad, compare, good, type Result } from '../model/diagnostics.ts';
+import { ownIn } from '../model/maps.ts';
 import { imageFile, imageVersion } from '../model/names.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { Facts } from './facts.ts';
@@ -126,7 +127,7 @@ export function simplestreams(
       release_title: `${file.image} of ${channel}`,
       versions: {},
     });
-    const version = (product.versions[file.version] ??= { items: {} });
+    const version = (product.versions[file.version] = ownIn(product.versions, file.version) ?? { items: {} });
     const of = { path: file.file, size: file.size, sha256: file.sha256 };
     if (file.file.endsWith(`.${lxdEndings.root}`)) version.items.squashfs = { ...of, ftype: 'squashfs' };
     else version.items['lxd.tar.xz'] = { ...of, ftype: 'lxd.tar.xz', combined_squashfs_sha256: file.reference };

@@ -1,20 +1,25 @@
 import * as z from 'zod';
+import { isChannelName } from '../model/channels.ts';
 import { imageKinds, type ImageKind } from '../model/images.ts';
 import type { Store } from '../store/store.ts';
 
 export const digest = z.string().regex(/^[0-9a-f]{64}$/);
 export const plainName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,250}$/);
+/** Milliseconds since 1970 that a date can hold. */
+const time = z.number().min(0).max(8.64e15);
+/** A part of the path of the channel's list. */
+const channel = z.string().refine(isChannelName);
 const stored = z.strictObject({ name: plainName, sha256: digest, size: z.number().int().min(0) });
 
 const artifact = z.strictObject({
   kind: z.enum(imageKinds),
   files: z.array(stored).min(1),
   /** For docker: digest of the configuration. */
-  id: z.string().optional(),
+  id: z.string().max(200).optional(),
   /** For disks: uncompressed size. */
-  bytes: z.number().optional(),
+  bytes: z.number().int().min(0).optional(),
   /** Time of the successful check, in milliseconds since 1970. */
-  checked: z.number().optional(),
+  checked: time.optional(),
 });
 
 /** The record of a built image in the store, under its key. */
@@ -22,11 +27,11 @@ const record = z.strictObject({
   schema: z.literal(1),
   key: digest,
   name: plainName,
-  channel: z.string(),
+  channel,
   state: digest,
   version: plainName,
   platform: z.string(),
-  architecture: z.string(),
+  architecture: plainName,
   distribution: z.string(),
   spec: digest,
   base: digest,
@@ -36,14 +41,18 @@ const record = z.strictObject({
   layers: z.array(z.strictObject({ what: z.string(), file: stored })),
   artifacts: z.array(artifact),
   /** Milliseconds since 1970. */
-  made: z.number(),
-  milliseconds: z.number(),
+  made: time,
+  milliseconds: z.number().min(0),
   /** Settings of the docker image besides layers. */
   docker: z
-    .strictObject({ command: z.array(z.string()), labels: z.record(z.string(), z.string()), time: z.number() })
+    .strictObject({
+      command: z.array(z.string()),
+      labels: z.record(z.string(), z.string()),
+      time: z.number().int().min(0).max(253_402_300_799),
+    })
     .optional(),
   /** Time of publication, in milliseconds since 1970. */
-  published: z.number().optional(),
+  published: time.optional(),
 });
 
 export type ImageRecord = z.output<typeof record>;
@@ -66,10 +75,10 @@ const list = z.strictObject({
     z.strictObject({
       key: digest,
       name: plainName,
-      architecture: z.string(),
+      architecture: plainName,
       state: digest,
-      version: z.string(),
-      made: z.number(),
+      version: plainName,
+      made: time,
     }),
   ),
 });

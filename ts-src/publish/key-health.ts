@@ -1,5 +1,5 @@
 import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import { run } from '../io/process.ts';
+import { runLimited } from '../io/limited.ts';
 import { withSigner, type SigningKey } from './signing.ts';
 
 const day = 86_400_000;
@@ -15,10 +15,14 @@ export async function keyHealth(publicKey: string, now: number): Promise<Diagnos
   return keys.ok ? keys.value.flatMap((key) => judgeKey(key, now)) : keys.diagnostics;
 }
 
+/** Size limit of keys in bytes. Who can write to the place that serves a channel can replace them there. */
+export const largestKey = 1 << 20;
+
 /** The keys of an armored text with their expiry. */
 export async function keysOf(publicKey: string): Promise<Result<Key[]>> {
+  if (publicKey.length > largestKey) return bad(error('signing-key', 'the public key is larger than a MiB'));
   // A home folder that does not exist: gpg writes nothing there, and the user's own is not read.
-  const shown = await run(
+  const shown = await runLimited(
     'gpg',
     ['--homedir', '/nonexistent/slipway', '--batch', '--no-tty', '--no-options', '--no-keyring'].concat([
       '--trust-model',
@@ -26,6 +30,7 @@ export async function keysOf(publicKey: string): Promise<Result<Key[]>> {
       '--with-colons',
       '--show-keys',
     ]),
+    largestKey,
     { input: publicKey },
   );
   return shown.code === 0

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
+import { runLimited } from '../io/limited.ts';
 import { run } from '../io/process.ts';
+import { isClearsigned } from '../read/apt-index.ts';
 
 /** Fingerprint of each key → its primary key, from gpg's listing (doc/DETAILS). */
 export function primaryKeys(colons: string): Map<string, string> {
@@ -49,15 +51,19 @@ export function checkSigners(
     : good(undefined);
 }
 
+/** Size limit of a signed text in bytes: an index of images with some ten thousand entries. */
+const largest = 64 << 20;
+
 /** The text that one of these keys signed (`clearsign`); undefined if none did. */
 export async function signedText(signed: Buffer, publicKey: string): Promise<string | undefined> {
+  if (signed.length > largest || !isClearsigned(signed)) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'slipway-signed-'));
   try {
     const file = join(folder, 'signed');
     writeFile(file, signed);
     const gpg = ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', '--status-fd', '2'];
     const imported = await run('gpg', [...gpg, '--import'], { input: publicKey });
-    const checked = await run('gpg', [...gpg, '--decrypt', file]);
+    const checked = await runLimited('gpg', [...gpg, '--decrypt', file], largest);
     return imported.code === 0 && checked.code === 0 && /^\[GNUPG:\] VALIDSIG /m.test(checked.stderr)
       ? checked.stdout
       : undefined;

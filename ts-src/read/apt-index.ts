@@ -4,6 +4,7 @@ import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { isDigest } from '../model/stored.ts';
 import { codeOf } from '../io/faults.ts';
 import { readRegular } from '../io/files.ts';
+import { runLimited } from '../io/limited.ts';
 import { reasonOf, run, TooMuch, type Outcome } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
@@ -13,6 +14,21 @@ import { utf8Text } from '../io/utf8.ts';
  */
 export const largestRelease = 16 << 20;
 export const largestIndex = 256 << 20;
+
+/**
+ * Whether bytes are one clear-signed text and nothing else. Other OpenPGP messages hold compressed data, a few
+ * kilobytes of which unpack to gigabytes, or several texts.
+ */
+export function isClearsigned(bytes: Buffer): boolean {
+  const text = bytes.toString('latin1');
+  const begins = [...text.matchAll(/^-----BEGIN PGP [A-Z ,0-9/]+-----/gm)].map(([begin]) => begin);
+  return (
+    text.startsWith('-----BEGIN PGP SIGNED MESSAGE-----') &&
+    text.trimEnd().endsWith('-----END PGP SIGNATURE-----') &&
+    begins.length === 2 &&
+    begins[1] === '-----BEGIN PGP SIGNATURE-----'
+  );
+}
 
 /**
  * The content of an InRelease file. With a key, only the signed part: text around it is not covered by the signature.
@@ -26,14 +42,18 @@ export async function releaseText(file: string, key: string | undefined, name: s
       }),
     );
   if (key === undefined) return good(utf8Text(readRegular(file, largestRelease)));
+  if (!isClearsigned(readRegular(file, largestRelease)))
+    return unsigned('it is not a text with a signature (`gpg --clearsign`)');
   const [ring, signed] = [`${file}.gpg`, `${file}.signed`];
   try {
     const bytes = readRegular(key, largestRelease);
     const dearmored = bytes.toString('latin1').includes('-----BEGIN PGP')
-      ? await run('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key])
+      ? await runLimited('gpg', ['--batch', '--yes', '--dearmor', '--output', ring, key], largestRelease)
       : await run('cp', ['--', key, ring]);
     const checked =
-      dearmored.code === 0 ? await run('gpgv', ['--keyring', ring, '--output', signed, '--', file]) : dearmored;
+      dearmored.code === 0
+        ? await runLimited('gpgv', ['--keyring', ring, '--output', signed, '--', file], largestRelease)
+        : dearmored;
     if (checked.code === 127)
       return bad(
         error('underlay-signature', `the signature of ${name} can't be checked: ${checked.stderr}`, {

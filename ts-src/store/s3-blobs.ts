@@ -25,6 +25,9 @@ const silence = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1000 || 60_000;
 /** Size limit in bytes of an answer in memory; the largest is the index of a scope. */
 const largest = 1 << 30;
 
+/** Most parts of a list, of a thousand keys each, and most of them that name no key: a list must have an end. */
+const [mostParts, mostEmpty] = [20_000, 100];
+
 interface Reply {
   status: number;
   headers: IncomingMessage['headers'];
@@ -149,6 +152,7 @@ export class S3Blobs implements Blobs {
     let token: string | undefined;
     const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
     const folder = `${this.key(prefix)}/`;
+    let [parts, empty] = [0, 0];
     do {
       const query = new URLSearchParams({
         'list-type': '2',
@@ -157,7 +161,8 @@ export class S3Blobs implements Blobs {
       });
       const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query.toString()}`);
       const part = reply.status === 200 ? readListing(reply.body, folder) : undefined;
-      if (!part || (token !== undefined && part.token === token))
+      if (part?.keys === 0 && part.token !== undefined) empty++;
+      if (!part || (token !== undefined && part.token === token) || empty > mostEmpty || ++parts > mostParts)
         throw Object.assign(
           new Error(`the store ${this.where} answers with no list of ${folder}: is it an S3 server?`),
           {

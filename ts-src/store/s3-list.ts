@@ -14,7 +14,7 @@ const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name ===
 export function readListing(
   body: Buffer,
   folder: string,
-): { blobs: BlobInfo[]; token: string | undefined } | undefined {
+): { blobs: BlobInfo[]; keys: number; token: string | undefined } | undefined {
   const text = body.length > largest ? '' : body.toString('utf8');
   let read: unknown;
   try {
@@ -27,7 +27,8 @@ export function readListing(
   // The parser gives an empty element as an empty string.
   if (!isObject(result) && result !== '') return undefined;
   const { Contents: contents, NextContinuationToken: token } = isObject(result) ? result : {};
-  const blobs = (Array.isArray(contents) ? (contents as unknown[]) : []).flatMap((c): BlobInfo[] => {
+  const keys: unknown[] = Array.isArray(contents) ? contents : [];
+  const blobs = keys.flatMap((c): BlobInfo[] => {
     const { Key: key, Size: size, LastModified: modified } = isObject(c) ? c : {};
     if (typeof key !== 'string' || !key.startsWith(folder) || !isRelativePath(key.slice(folder.length))) return [];
     const [bytes, time] = [Number(size), Date.parse(String(modified))];
@@ -35,5 +36,5 @@ export function readListing(
       ? [{ name: key, size: bytes, modified: time }]
       : [];
   });
-  return { blobs, token: typeof token === 'string' && token !== '' ? token : undefined };
+  return { blobs, keys: keys.length, token: typeof token === 'string' && token !== '' ? token : undefined };
 }
