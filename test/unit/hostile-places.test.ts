@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { sourceLink } from '../../ts-src/docs/package-info.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
 import { readRelease } from '../../ts-src/publish/indices.ts';
 import { renderJobsCasc } from '../../ts-src/render/jobs.ts';
 import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+import { slipway } from '../e2e/helpers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-places-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +37,54 @@ it("a repository's address can't read secrets of the controller", () => {
   });
   expect(script).toContain("'https://evil.test/^${AWS_SECRET}'");
   expect(script.replaceAll('^${', '')).not.toContain('${');
+});
+
+it('no text ends a line of the configuration of jobs, and nothing behind it is read as configuration', () => {
+  const script = renderJobsCasc({
+    folder: 'acme',
+    organization: 'acme',
+    distroUrl: "https://x.test/d.git\\u0027'",
+    distroBranch: '\ud800',
+    farmUrl: undefined,
+    credentials: undefined,
+    keepBranches: 3,
+    buildTags: false,
+    every: 5,
+    repositories: ['\u0085', '\u2028', '\u2029', '\0', '\r', '\n'].map((end) => ({
+      name: `a${end}jenkins: {}`,
+      url: `https://evil.test/${end}jenkins: {systemMessage: taken}`,
+      distributions: ['d'],
+    })),
+  });
+  expect(script).toMatch(/^[\n\x20-\x7e]*$/);
+  expect(script.split('\n').filter((line) => !/^(jobs:|  - script: \||      .*|)$/.test(line))).toEqual([]);
+  expect(script).toContain("'https://evil.test/\\u2028jenkins: {systemMessage: taken}'");
+});
+
+it('an address of a page has no halves of surrogate pairs, which end encodeURI', () => {
+  const at = { url: 'https://git.test/a/b.git', commit: 'c'.repeat(40), path: 'p\ud800' };
+  expect(sourceLink(at, 'README\udc00.md#x\ud800')).toBe(
+    `https://git.test/a/b/tree/${'c'.repeat(40)}/p%EF%BF%BD/README%EF%BF%BD.md#x%EF%BF%BD`,
+  );
+});
+
+it('an update of a farm writes and removes nothing behind a link that its repository has', async () => {
+  const [farm, victim] = [join(folder, 'farm'), join(folder, 'victim')];
+  mkdirSync(victim);
+  const answers = join(folder, 'answers.yaml');
+  writeFileSync(answers, 'organization: acme\ndistro: https://x.test/d.git\nlibrary: https://x.test/l.git\n');
+  const made = await slipway(['deploy', 'init', farm, '--yes', '--answers', answers], folder);
+  expect(made.code, made.stderr).toBe(0);
+  for (const part of readdirSync(join(farm, 'jcasc'))) rmSync(join(farm, 'jcasc', part), { recursive: true });
+  rmSync(join(farm, 'jcasc'), { recursive: true });
+  symlinkSync(victim, join(farm, 'jcasc'));
+  writeFileSync(join(victim, 'kept'), 'x');
+  const record = join(farm, '.slipway-deploy.json');
+  const recorded = readFileSync(record, 'utf8');
+  writeFileSync(record, recorded.replace('"files": {', '"files": {"jcasc/kept": "x",'));
+  const updated = await slipway(['deploy', 'update', farm, '--apply'], folder);
+  expect([updated.code, updated.stderr]).toEqual([1, expect.stringContaining('a link in the folder leads elsewhere')]);
+  expect(readdirSync(victim)).toEqual(['kept']);
 });
 
 it('a folder in place of a file to remove is reported with its path', () => {

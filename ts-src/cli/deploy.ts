@@ -6,7 +6,7 @@ import { checkAnswers, questions, type Answers } from '../deploy/answers.ts';
 import { renderDeployment } from '../deploy/files.ts';
 import { readRecord, recordName, writeRecord } from '../deploy/record.ts';
 import { planUpdate, type Change } from '../deploy/update.ts';
-import { readIf, writeWhole } from '../io/files.ts';
+import { leadsOut, readIf, writeWhole } from '../io/files.ts';
 import { bad, error, isError, type Result } from '../model/diagnostics.ts';
 import { parseYaml } from '../read/yaml.ts';
 import { agentImages, imageOptions } from './deploy-image.ts';
@@ -126,6 +126,15 @@ async function update(root: string, values: Values): Promise<number> {
   }
   const wanted = answers?.value ?? record.value.answers;
   const files = renderDeployment(wanted);
+  const out = [...Object.keys(record.value.files), ...Object.keys(files)].find((path) => passesLink(root, path));
+  if (out !== undefined) {
+    showDiagnostics([
+      error('deploy-folder', `a link in the folder leads elsewhere: ${out} would be written or removed there`, {
+        hint: 'replace the link with a folder',
+      }),
+    ]);
+    return exit.failed;
+  }
   const changes = await planUpdate(root, record.value.files, files);
   for (const change of changes) show(change);
   if (!changes.length) writeOutput('Nothing to change.\n');
@@ -144,6 +153,10 @@ async function update(root: string, values: Values): Promise<number> {
   ]);
   return exit.failed;
 }
+
+/** Whether a part of a path, which may not exist yet, is a link out of the folder. */
+const passesLink = (root: string, path: string): boolean =>
+  path.split('/').some((_, i, parts) => leadsOut(root, parts.slice(0, i + 1).join('/')));
 
 function show(change: Change): void {
   writeOutput(`${change.kind} ${change.path}${change.note === undefined ? '' : `: ${change.note}`}\n${change.diff}`);

@@ -59,13 +59,14 @@ function read<T extends z.ZodType>(schema: T, answer: Result<unknown>, what: str
 async function pointerHistory(pool: Pool): Promise<Result<string[]>> {
   const values: { Value: string; Version: number }[] = [];
   let token: string | undefined;
+  let pages = 0;
   do {
     const asked = { Name: parameterOf(pool), MaxResults: 50, ...(token === undefined ? {} : { NextToken: token }) };
     const page = read(historyAnswer, await ssm(pool, 'GetParameterHistory', asked), 'the history of a parameter');
     if (!page.ok) return page;
     values.push(...page.value.Parameters);
     token = page.value.NextToken ?? undefined;
-  } while (token !== undefined && token !== '' && values.length < 1000);
+  } while (token !== undefined && token !== '' && values.length < 1000 && ++pages < 100);
   return good([...new Set(values.sort((a, b) => b.Version - a.Version).map((v) => v.Value))]);
 }
 

@@ -47,7 +47,7 @@ export function messageDocument(site: DocSite, p: DocPackage, m: DocMessage, ind
   const parts = m.parts.map(({ title, fields }) => {
     const plain = fields.filter((f) => !f.constant);
     const constants = fields.filter((f) => f.constant);
-    return `${title ? `<h2>${title}</h2>` : ''}${table(plain, 'Fields', title)}${table(constants, 'Constants', title)}${fields.length ? '' : '<p>It has no fields.</p>'}`;
+    return `${title ? `<h2>${escape(title)}</h2>` : ''}${table(plain, 'Fields', escape(title))}${table(constants, 'Constants', escape(title))}${fields.length ? '' : '<p>It has no fields.</p>'}`;
   });
   const users = usersOf(p, m.name, site.packages);
   const usedBy = users.map(

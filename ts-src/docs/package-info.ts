@@ -1,3 +1,4 @@
+import { wellFormed } from '../text/cut.ts';
 import type { InterfaceKind, DocFacts, DocInterface, DocRecord } from '../model/docs.ts';
 import type { License, Person } from '../model/manifest.ts';
 
@@ -73,9 +74,9 @@ export function sourceLink(
   const [name, fragment] = file.split('#');
   const below = [path, name]
     .filter((p) => p)
-    .map((p) => encodeURI(p ?? ''))
+    .map((p) => encodeURI(wellFormed(p ?? '')))
     .join('/');
-  const tail = fragment === undefined ? '' : `#${encodeURIComponent(fragment)}`;
+  const tail = fragment === undefined ? '' : `#${encodeURIComponent(wellFormed(fragment))}`;
   const kind = /(^|\.)gitlab\./.test(host) ? '-/tree' : 'tree';
   if (/(^|\.)bitbucket\./.test(host)) return `https://${host}/${repository}/src/${commit}/${below}${tail}`;
   return `https://${host}/${repository}/${kind}/${commit}/${below}${tail}`;

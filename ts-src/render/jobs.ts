@@ -1,5 +1,6 @@
 import { at } from '../model/lists.ts';
 import jobsTemplate from '../../resources/templates/jobs.mustache';
+import { wellFormed } from '../text/cut.ts';
 import { renderTemplate } from './template.ts';
 
 export interface JobsInput {
@@ -22,9 +23,17 @@ export interface JobsInput {
 /** Name of the folder with publishing jobs, below the folder of all jobs. */
 const publishingFolder = 'publish';
 
-/** A Groovy string without interpolation. */
+/**
+ * A Groovy string without interpolation, in ASCII: YAML ends a line at U+0085, U+2028 and U+2029, too, so text behind
+ * them would be a part of Jenkins' configuration.
+ */
 const groovy = (text: string): string =>
-  `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`;
+  `'${text
+    .replaceAll('\\', '\\\\')
+    .replaceAll("'", "\\'")
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}'`;
 
 /** Unique, stable job names for repositories, valid in Jenkins (no `/`, no `?*\%!@#$^&|<>[]:;`). */
 export function jobNames(names: readonly string[]): string[] {
@@ -91,7 +100,7 @@ export function renderJobDsl(input: JobsInput): string {
   const publishing = `${input.folder}/${publishingFolder}`;
   const title = `Robot software of ${input.organization}`;
   const distro = `${input.distroUrl}${input.distroBranch === undefined ? '' : `#${input.distroBranch}`}`;
-  const distroJob = `/${publishing}/distro/${encodeURIComponent(input.distroBranch ?? 'main')}`;
+  const distroJob = `/${publishing}/distro/${encodeURIComponent(wellFormed(input.distroBranch ?? 'main'))}`;
   const job = jobsOf(input);
   return renderTemplate(jobsTemplate, {
     folder: groovy(input.folder),

@@ -4,6 +4,7 @@ import page from '../../resources/templates/report.mustache';
 import type { TaskResult } from '../model/result.ts';
 import { escapeMarkup } from './markup.ts';
 import { renderNeeds, renderTimeline } from './pictures.ts';
+import { wellFormed } from '../text/cut.ts';
 import { byState, stateStyles, taskStates } from './states.ts';
 import { duration, taskTitle } from './summary.ts';
 import { renderTemplate } from './template.ts';
@@ -42,7 +43,7 @@ export function renderReport(report: Report): Record<string, string> {
       content: renderNeeds(tasks.filter((t) => t.scope === scope)),
     })),
   ];
-  const log = (t: ReportTask) => (t.log === undefined ? [] : [{ href: escapeMarkup(encodeURI(t.log)) }]);
+  const log = (t: ReportTask) => (t.log === undefined ? [] : [{ href: escapeMarkup(encodeURI(wellFormed(t.log))) }]);
   const begun = new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19);
   const html = renderTemplate(page, {
     title: escapeMarkup(report.title),

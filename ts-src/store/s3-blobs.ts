@@ -11,6 +11,7 @@ import { temporaryBeside, makeFolder } from '../io/files.ts';
 import { slowly } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
+import { wellFormed } from '../text/cut.ts';
 import { credentials, forgetCredentials } from './s3-credentials.ts';
 import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
 import { readListing } from './s3-list.ts';
@@ -61,7 +62,7 @@ export class S3Blobs implements Blobs {
     // Dot segments in a URL would address another object.
     if (/(?:^|\/)\.\.?(?:\/|$)/.test(name))
       throw Object.assign(new Error(`the store ${this.where} has no object '${name}'`), { code: 'ESTORE' });
-    return `${this.place.endpoint}/${this.place.bucket}/${this.key(name).split('/').map(encodeURIComponent).join('/')}`;
+    return `${this.place.endpoint}/${this.place.bucket}/${wellFormed(this.key(name)).split('/').map(encodeURIComponent).join('/')}`;
   }
 
   async get(name: string): Promise<Buffer | undefined> {

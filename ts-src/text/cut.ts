@@ -11,3 +11,6 @@ export const afterLast = (text: string, character: string): string => text.slice
 export const lastLine = (text: string): string => afterLast(text.trimEnd(), '\n').trimStart();
 
 export const firstLine = (text: string): string => before(text, '\n');
+
+/** The text without halves of surrogate pairs, which have no place in a URL: JSON and YAML can hold them. */
+export const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/gu, '\ufffd');

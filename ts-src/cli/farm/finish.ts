@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path';
-import { firstLine } from '../../text/cut.ts';
+import { firstLine, wellFormed } from '../../text/cut.ts';
 import { isError } from '../../model/diagnostics.ts';
 import { isDone } from '../../model/result.ts';
 import { makeLock } from '../../read/lockfile.ts';
@@ -281,7 +281,7 @@ const shownLog = (output: string, log: string): string => {
   const url = process.env.BUILD_URL;
   const inside = relative(process.cwd(), join(output, log));
   return url && /^https?:\/\/\S+\/$/.test(url) && !inside.startsWith('..')
-    ? `${url}artifact/${encodeURI(inside)}`
+    ? `${url}artifact/${encodeURI(wellFormed(inside))}`
     : join(output, log);
 };
 
