@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { dirname } from 'node:path';
@@ -48,6 +49,10 @@ const taken = 99;
 
 function hold(path: string, kind: readonly string[], waiting?: () => void): Promise<Release | undefined> {
   makeFolder(dirname(path));
+  // flock(1) would wait for the other end of a FIFO.
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found && !found.isFile() && !found.isDirectory())
+    return Promise.reject(Object.assign(new Error(`can't lock ${path}: it is no file`), { code: 'ENXIO', path }));
   return new Promise((resolve, reject) => {
     const holder = spawn('flock', [...kind, '--no-fork', path, 'cat'], {
       stdio: ['pipe', 'pipe', 'pipe'],

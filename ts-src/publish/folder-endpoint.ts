@@ -1,7 +1,8 @@
 import { copyFileSync, linkSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { syncFile } from '../io/write.ts';
 import { readRegular, sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
+import { OwnFolders } from '../io/own-folders.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
@@ -17,15 +18,17 @@ export class FolderEndpoint implements Endpoint {
   readonly served = true;
   readonly width = 4;
   private readonly blobs: FileBlobs;
+  private readonly folders: OwnFolders;
 
   constructor(readonly folder: string) {
     this.where = folder;
     this.id = `file:${encodeURI(folder)}`;
     this.uri = `file://${encodeURI(folder)}`;
     this.blobs = new FileBlobs(folder);
+    this.folders = new OwnFolders(folder);
   }
 
-  private path = (name: string): string => join(this.folder, name);
+  private path = (name: string): string => this.folders.path(name);
 
   during<T>(_purpose: Purpose, work: () => Promise<T>): Promise<T> {
     return withMutex(this.path('.slipway.lock'), work);
@@ -36,7 +39,7 @@ export class FolderEndpoint implements Endpoint {
   }
 
   has(name: string, size: number): boolean {
-    return statSync(`${this.folder}/${name}`, { throwIfNoEntry: false })?.size === size;
+    return statSync(this.path(name), { throwIfNoEntry: false })?.size === size;
   }
 
   async placeFile(name: string, file: LocalFile): Promise<Placed> {

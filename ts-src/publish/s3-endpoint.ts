@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject } from '../model/stored.ts';
 import { parallel } from '../io/process.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import { S3Blobs } from '../store/s3-blobs.ts';
@@ -23,8 +24,16 @@ interface Lease {
   until: number;
 }
 
+/** A clock that goes before this one by less than an hour makes valid leases. */
+const skew = 3_600_000;
+
+/** Whoever can write to the place can write leases: none lasts longer than one that is taken now. */
 const isLease = (l: unknown): l is Lease =>
-  typeof l === 'object' && l !== null && 'until' in l && typeof l.until === 'number';
+  isObject(l) &&
+  typeof l.id === 'string' &&
+  (l.purpose === 'publication' || l.purpose === 'clean-up') &&
+  typeof l.until === 'number' &&
+  l.until <= Date.now() + lasting[l.purpose] + skew;
 
 function leasesIn(data: Buffer | undefined): Lease[] {
   try {
@@ -72,6 +81,7 @@ export class S3Endpoint implements Endpoint {
   }
 
   private async take(purpose: Purpose, id: string): Promise<boolean> {
+    const until = Date.now() + lasting['clean-up'] + skew;
     for (;;) {
       let wait = false;
       await this.change((leases) => {
@@ -81,6 +91,10 @@ export class S3Endpoint implements Endpoint {
       });
       if (!wait) return true;
       if (purpose === 'clean-up') return false;
+      if (Date.now() > until)
+        throw Object.assign(new Error(`clean-ups of ${this.where} follow one another without end: ${leaseFile}`), {
+          code: 'ESTORE',
+        });
       await sleep(2000);
     }
   }

@@ -1,5 +1,6 @@
-import { existsSync, lstatSync, statSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { isOurs } from '../io/own-folders.ts';
 import { storeFolder } from '../io/store-folder.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { reasonOf } from '../io/process.ts';
@@ -35,12 +36,6 @@ export async function checkStore(uri: string, root: string, checked?: string): P
   const folder = storeFolder(uri, root);
   if (folder === undefined || (checked !== undefined && isPart(resolve(checked), resolve(folder)))) return undefined;
   return committedFault(resolve(root), resolve(folder));
-}
-
-/** Users whose folders are accepted: the current user, root, and the user who ran sudo. git has the same rule. */
-function isOurs({ uid }: Stats): boolean {
-  const own = process.getuid?.() ?? 0;
-  return uid === own || uid === 0 || (own === 0 && String(uid) === process.env.SUDO_UID);
 }
 
 function ownerFault(path: string): Diagnostic | undefined {

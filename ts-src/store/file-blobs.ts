@@ -11,6 +11,7 @@ import {
   writeWhole,
   makeFolder,
 } from '../io/files.ts';
+import { OwnFolders } from '../io/own-folders.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
 import { codeOf } from '../io/faults.ts';
@@ -27,10 +28,12 @@ const markerName = 'slipway-store.json';
  */
 export class FileBlobs implements Blobs {
   private marked = false;
+  private readonly folders: OwnFolders;
   constructor(
     readonly where: string,
     private readonly memory?: string,
   ) {
+    this.folders = new OwnFolders(where);
     if (memory !== undefined && existsSync(memory) && !existsSync(this.marker())) throw vanished(where, memory);
   }
 
@@ -47,7 +50,7 @@ export class FileBlobs implements Blobs {
     if (!existsSync(this.memory)) writeWhole(this.memory, `${this.where}\n`);
   }
 
-  private path = (name: string): string => join(this.where, name);
+  private path = (name: string): string => this.folders.path(name);
 
   get(name: string): Promise<Buffer | undefined> {
     try {
@@ -109,6 +112,7 @@ export class FileBlobs implements Blobs {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
+    this.folders.check(prefix);
     for (const entry of entriesOf(this.path(prefix))) {
       if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
       const name = `${prefix}/${entry.name}`;
