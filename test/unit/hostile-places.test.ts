@@ -1,11 +1,23 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { sourceLink } from '../../ts-src/docs/package-info.ts';
+import { readStates } from '../../ts-src/docs/publication.ts';
 import { environmentFault } from '../../ts-src/io/faults.ts';
+import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { readRelease } from '../../ts-src/publish/indices.ts';
+import { renderReport } from '../../ts-src/render/report.ts';
 import { renderJobsCasc } from '../../ts-src/render/jobs.ts';
 import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
 import { slipway } from '../e2e/helpers.ts';
@@ -16,6 +28,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 it('a FIFO in a store or a served folder is an error, and does not block', () => {
   execFileSync('mkfifo', [join(folder, 'InRelease')]);
   return expect(() => new FileBlobs(folder).getTagged('InRelease')).rejects.toMatchObject({ code: 'ENXIO' });
+});
+
+it('a served file that is too large to hold several of them is refused', async () => {
+  const path = join(folder, 'large');
+  writeFileSync(path, '');
+  truncateSync(path, 300 << 20);
+  await expect(new FolderEndpoint(folder).read('large')).rejects.toMatchObject({ code: 'ELARGE', path });
+  rmSync(path);
 });
 
 it('a served InRelease of hundreds of megabytes is refused', () => {
@@ -66,6 +86,35 @@ it('an address of a page has no halves of surrogate pairs, which end encodeURI',
   expect(sourceLink(at, 'README\udc00.md#x\ud800')).toBe(
     `https://git.test/a/b/tree/${'c'.repeat(40)}/p%EF%BF%BD/README%EF%BF%BD.md#x%EF%BF%BD`,
   );
+});
+
+it('a report links to files only, and shows every text as text', () => {
+  const evil = `"'><img src=x onerror=alert(1)></script><script>alert(2)</script>\ud800`;
+  const task = {
+    id: evil,
+    name: evil,
+    kind: 'build',
+    state: 'failed',
+    reason: evil,
+    warning: evil,
+    version: evil,
+  } as const;
+  const more = { scope: evil, buildType: evil, upstream: evil, repository: evil, needs: [evil], tail: [evil] };
+  for (const log of [evil, 'javascript:alert(1)', 'JavaScript:x/y', 'logs/a.log']) {
+    const tasks = [{ ...task, ...more, log }];
+    const files = renderReport({ title: evil, stamp: evil, begun: 1, finished: 2, notes: [evil], tasks });
+    for (const text of [files['report.html'] ?? '', ...Object.values(files).filter((t) => t.startsWith('<svg'))]) {
+      expect(text).not.toMatch(/<img src=x|<script>|href="[a-z]+:/i);
+    }
+  }
+});
+
+it("a place's list of sites is bounded", async () => {
+  const state = { name: 'x', digest: 'x', packages: 1, documented: 1, total: 1, warnings: 1 };
+  const many = Array.from({ length: 5000 }, (_, i) => ({ ...state, path: `${String(i).padStart(14, '0')}-aaaaaaaa` }));
+  const endpoint = new FolderEndpoint(join(folder, 'sites'));
+  await endpoint.put('states.json', Buffer.from(JSON.stringify(many)));
+  expect((await readStates(endpoint)).states).toHaveLength(1000);
 });
 
 it('an update of a farm writes and removes nothing behind a link that its repository has', async () => {

@@ -42,6 +42,8 @@ export const siteDigest = (organization: string, packages: readonly DocPackage[]
 export const stateFolder = (stamp: string, digest: string): string => `${stamp}-${digest.slice(0, 8)}`;
 
 const list = 'states.json';
+/** Most states that a list holds. Those beyond the kept ones are removed, with requests for each. */
+const mostStates = 1000;
 
 /** The states of a place, and the tag for a conditional update of the list. */
 export async function readStates(endpoint: Endpoint): Promise<{ states: SiteState[]; tag: string | undefined }> {
@@ -52,7 +54,10 @@ export async function readStates(endpoint: Endpoint): Promise<{ states: SiteStat
   } catch {
     value = [];
   }
-  return { states: Array.isArray(value) ? (value as unknown[]).filter(isState) : [], tag: found?.tag };
+  return {
+    states: Array.isArray(value) ? (value as unknown[]).filter(isState).slice(0, mostStates) : [],
+    tag: found?.tag,
+  };
 }
 
 function isState(value: unknown): value is SiteState {

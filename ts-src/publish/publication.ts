@@ -283,8 +283,11 @@ async function knownPool(channel: OpenChannel, endpoint: Endpoint): Promise<Set<
   const known = new Set<string>();
   if (channel.file.switching || !channel.file.endpoints.includes(endpoint.id)) return known;
   const names = new Set(Object.keys(channel.head?.suites ?? {}).map((key) => key.slice(0, key.lastIndexOf('/'))));
-  const served = await parallel([...names], endpoint.width, (name) => endpoint.read(`dists/${name}/InRelease`));
-  if (served.some((seen) => readRelease(seen?.data ?? '').state !== channel.headId)) return known;
+  const served = await parallel([...names], endpoint.width, async (name) => {
+    const seen = await endpoint.read(`dists/${name}/InRelease`);
+    return readRelease(seen?.data ?? '').state;
+  });
+  if (served.some((state) => state !== channel.headId)) return known;
   for (const packages of Object.values(channel.head?.suites ?? {}))
     for (const { files, sources = [] } of Object.values(packages))
       for (const file of [...files, ...sources]) known.add(file.sha256);

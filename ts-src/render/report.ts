@@ -43,7 +43,10 @@ export function renderReport(report: Report): Record<string, string> {
       content: renderNeeds(tasks.filter((t) => t.scope === scope)),
     })),
   ];
-  const log = (t: ReportTask) => (t.log === undefined ? [] : [{ href: escapeMarkup(encodeURI(wellFormed(t.log))) }]);
+  const log = (t: ReportTask) =>
+    t.log === undefined
+      ? []
+      : [{ href: escapeMarkup(encodeURI(wellFormed(/^[^/]*:/.test(t.log) ? `./${t.log}` : t.log))) }];
   const begun = new Date(report.begun).toISOString().replace('T', ' ').slice(0, 19);
   const html = renderTemplate(page, {
     title: escapeMarkup(report.title),

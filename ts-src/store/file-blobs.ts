@@ -19,6 +19,9 @@ import { codeOf } from '../io/faults.ts';
 /** Size limit in bytes for reading a file at once; larger ones fit no buffer. */
 const largest = 2 ** 31 - 1;
 
+/** The same for files that are replaced, and for those of a served folder: others write to it, and several are read. */
+const largestTagged = 256 << 20;
+
 const markerName = 'slipway-store.json';
 
 /**
@@ -52,9 +55,9 @@ export class FileBlobs implements Blobs {
 
   private path = (name: string): string => this.folders.path(name);
 
-  get(name: string): Promise<Buffer | undefined> {
+  get(name: string, most = largest): Promise<Buffer | undefined> {
     try {
-      return Promise.resolve(readRegular(this.path(name), largest));
+      return Promise.resolve(readRegular(this.path(name), most));
     } catch (e) {
       if (isMissing(e)) return Promise.resolve(undefined);
       throw e;
@@ -107,7 +110,7 @@ export class FileBlobs implements Blobs {
   }
 
   async getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
-    const data = await this.get(name);
+    const data = await this.get(name, largestTagged);
     return data && { data, tag: sha256(data) };
   }
 
