@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { afterLast } from '../text/cut.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { BuildRecord } from '../model/result.ts';
@@ -28,8 +28,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       writeMessage('slipway abi: name two builds\n');
       return exit.usage;
     }
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-abi-'));
-    try {
+    return inTemporary('abi', async (folder) => {
       let store: Store | undefined;
       if (builds.some((b) => !b.endsWith('.deb'))) {
         const workspace = await openWorkspace(values);
@@ -50,9 +49,7 @@ debug symbols and abidiff is installed (apt-get install abigail-tools), its outp
       const { changes, details } = compared.value;
       writeOutput(values.json ? `${JSON.stringify({ changes, abidiff: details })}\n` : renderAbi(changes, details));
       return changes.length ? exit.failed : exit.ok;
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   },
 });
 

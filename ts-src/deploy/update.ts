@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readIf } from '../io/files.ts';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { programFault, run } from '../io/process.ts';
 import { compare } from '../model/diagnostics.ts';
@@ -27,8 +26,7 @@ export async function planUpdate(
   base: Readonly<Record<string, string>>,
   next: Readonly<Record<string, string>>,
 ): Promise<Change[]> {
-  const scratch = mkdtempSync(join(tmpdir(), 'slipway-deploy-'));
-  try {
+  return inTemporary('deploy', async (scratch) => {
     const changes: Change[] = [];
     for (const path of [...new Set([...Object.keys(base), ...Object.keys(next)])].sort(compare)) {
       const sides = { base: base[path], ours: readIf(join(folder, path)), next: next[path] };
@@ -36,9 +34,7 @@ export async function planUpdate(
       if (change) changes.push(change);
     }
     return changes;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  });
 }
 
 interface Sides {

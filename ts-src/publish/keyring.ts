@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeAr } from '../io/ar.ts';
 import { writeTar } from '../io/tar.ts';
 import { sha256 } from '../model/digest.ts';
@@ -97,8 +96,7 @@ Description: keys of the package repository of ${organization}
  The public keys that its Release files are signed with, in /usr/share/keyrings,
  and entries for apt's sources in /usr/share/${name}.
 `;
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-keyring-'));
-  try {
+  return inTemporary('keyring', async (folder) => {
     const file = join(folder, debFile(name, version, 'all'));
     const seconds = stampSeconds(stamp);
     await writeAr(
@@ -111,7 +109,5 @@ Description: keys of the package repository of ${organization}
       seconds,
     );
     return { version, key, files: [await store.put(file)], abi: '', requires: [] };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../io/files.ts';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ownIn } from '../model/maps.ts';
@@ -37,8 +36,7 @@ export async function checkServed(
   before: Suites,
   publicKey: string,
 ): Promise<Result<void>> {
-  const root = mkdtempSync(join(tmpdir(), 'slipway-apt-'));
-  try {
+  return inTemporary('apt', async (root) => {
     const samples = samplesOf(state, before);
     for (const folder of ['lists/partial', 'cache/archives/partial', 'etc/sources.list.d', 'got'])
       makeFolder(join(root, folder));
@@ -78,9 +76,7 @@ export async function checkServed(
         return refused(endpoint, `download the source of ${s.debian} ${s.version} from`, source.stderr);
     }
     return good(undefined);
-  } finally {
-    rmSync(root, { recursive: true, force: true });
-  }
+  });
 }
 
 const configuration = (root: string, architectures: readonly string[]): string =>

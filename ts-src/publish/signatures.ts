@@ -1,6 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { runLimited } from '../io/limited.ts';
@@ -57,8 +56,7 @@ const largest = 64 << 20;
 /** The text that one of these keys signed (`clearsign`); undefined if none did. */
 export async function signedText(signed: Buffer, publicKey: string): Promise<string | undefined> {
   if (signed.length > largest || !isClearsigned(signed)) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-signed-'));
-  try {
+  return inTemporary('signed', async (folder) => {
     const file = join(folder, 'signed');
     writeFile(file, signed);
     const gpg = ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', '--status-fd', '2'];
@@ -67,9 +65,7 @@ export async function signedText(signed: Buffer, publicKey: string): Promise<str
     return imported.code === 0 && checked.code === 0 && /^\[GNUPG:\] VALIDSIG /m.test(checked.stderr)
       ? checked.stdout
       : undefined;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Verifies a signature made by a program, with the public keys. The signed text must be this one. */
@@ -80,8 +76,7 @@ export async function checkSignature(
   publicKey: string,
   wanted: readonly string[],
 ): Promise<Result<void>> {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-signature-'));
-  try {
+  return inTemporary('signature', async (folder) => {
     writeFile(join(folder, 'signature'), signature);
     writeFile(join(folder, 'text'), text);
     const gpg = (args: string[], input?: string) =>
@@ -105,7 +100,5 @@ export async function checkSignature(
     return form === 'detached' || trimmed(checked.stdout) === trimmed(text.toString())
       ? good(undefined)
       : bad(error('signature-missing', 'the signing command signed a different text'));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '../io/files.ts';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { sha256 } from '../model/digest.ts';
 import { parseRemotePlace, remoteName } from '../model/remote-place.ts';
@@ -157,8 +157,7 @@ export class SshEndpoint implements Endpoint {
 
   /** Sends files to the host, named by digest. Files from an earlier run are not sent again. */
   private async send(files: readonly Sent[]): Promise<void> {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-send-'));
-    try {
+    return inTemporary('send', async (folder) => {
       makeFolder(folder);
       for (const file of new Map(files.map((f) => [f.sha256, f])).values()) {
         const target = join(folder, file.sha256);
@@ -166,9 +165,7 @@ export class SshEndpoint implements Endpoint {
         else writeFile(target, file.data);
       }
       await this.connection.send(folder);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   }
 
   private async forget(files: readonly Sent[]): Promise<void> {

@@ -1,7 +1,7 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { run, type Outcome } from '../io/process.ts';
+import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 
@@ -144,7 +144,7 @@ function withCopiedKeys(sources: Sources, folder: string, seen: string): Sources
 export function withoutBlanks(sources: Sources): { sources: Sources; done: () => void } {
   const blank = [...sources.lines, ...sources.underlays].some((l) => /signed-by=\S*%20/.test(l));
   if (!blank) return { sources, done: () => undefined };
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-keys-'));
+  const folder = temporaryFolder('keys');
   chmodSync(folder, 0o755);
   const done = () => rmSync(folder, { recursive: true, force: true });
   return { sources: withCopiedKeys(sources, folder, folder), done };

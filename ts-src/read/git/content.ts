@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { exists, makeFolder, noteUse, readIf, sha256File, writeWhole } from '../../io/files.ts';
+import { inTemporary } from '../../io/temporary-folder.ts';
 import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
@@ -39,35 +39,36 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
     noteUse(gitDir);
     return good({ gitDir, commit, tree: known });
   }
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-archive-'));
-  try {
-    const file = join(folder, 'archive');
-    const got = await download(url, file);
-    if (!got.ok) return got;
-    const digest = await sha256File(file);
-    if (digest !== commit)
-      return bad(
-        error('source-checksum', `${url} has the SHA-256 ${digest}, not ${commit}`, {
-          hint: 'either the archive changed or the checksum is wrong: find out which before you change the checksum',
-        }),
-      );
-    const unpacked = await unpackArchive(file, entry.type, url, join(folder, 'content'));
-    if (!unpacked.ok) return unpacked;
-    const root = unpacked.value;
-    return await withMutex(`${gitDir}.lock`, async () => {
-      await ensureContentRepository(gitDir);
-      const env = { GIT_INDEX_FILE: join(folder, 'index') };
-      const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
-      if (added.code !== 0) return bad(storeFault(`can't read ${url}`, added, gitDir, 'source-archive'));
-      const tree = await outputOf(['write-tree'], { gitDir, env });
-      if (!tree.ok) return tree;
-      makeFolder(join(gitDir, 'slipway'));
-      writeWhole(marker, tree.value);
-      return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url));
-    });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return inTemporary(
+    'archive',
+    async (folder) => {
+      const file = join(folder, 'archive');
+      const got = await download(url, file);
+      if (!got.ok) return got;
+      const digest = await sha256File(file);
+      if (digest !== commit)
+        return bad(
+          error('source-checksum', `${url} has the SHA-256 ${digest}, not ${commit}`, {
+            hint: 'either the archive changed or the checksum is wrong: find out which before you change the checksum',
+          }),
+        );
+      const unpacked = await unpackArchive(file, entry.type, url, join(folder, 'content'));
+      if (!unpacked.ok) return unpacked;
+      const root = unpacked.value;
+      return withMutex(`${gitDir}.lock`, async () => {
+        await ensureContentRepository(gitDir);
+        const env = { GIT_INDEX_FILE: join(folder, 'index') };
+        const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
+        if (added.code !== 0) return bad(storeFault(`can't read ${url}`, added, gitDir, 'source-archive'));
+        const tree = await outputOf(['write-tree'], { gitDir, env });
+        if (!tree.ok) return tree;
+        makeFolder(join(gitDir, 'slipway'));
+        writeWhole(marker, tree.value);
+        return good({ gitDir, commit, tree: tree.value }, await lostSubmodules(root, url));
+      });
+    },
+    join(state, 'git', 'unpacking'),
+  );
 }
 
 /** A FIFO, socket or device below a user's folder that git would read, without end; undefined if there is none. */

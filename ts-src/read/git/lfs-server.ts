@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inTemporary } from '../../io/temporary-folder.ts';
 import type { Diagnostic } from '../../model/diagnostics.ts';
 import { run } from '../../io/process.ts';
 import { isLocalUrl } from '../../model/urls.ts';
@@ -65,8 +65,7 @@ export class LfsServer {
   }
 
   private async post(body: unknown): Promise<{ text: string } | { fault: string }> {
-    const folder = mkdtempSync(join(tmpdir(), 'slipway-lfs-'));
-    try {
+    return inTemporary('lfs', async (folder) => {
       const file = join(folder, 'answer');
       const config = [
         'no-location',
@@ -80,9 +79,7 @@ export class LfsServer {
       const got = await download(`${this.url}/objects/batch`, file, { most: largestAnswer, config });
       if (!got.ok) return { fault: reasonOf(got.diagnostics, `${this.url}/objects/batch`) };
       return { text: readFileSync(file, 'utf8') };
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    });
   }
 
   private offersIn(text: string): Map<string, Offer | string> | string {
