@@ -97,6 +97,10 @@ it('a state of any form is read, or counts as lost', async () => {
     verdicts: [{ criterion: 'age_hours', passed: true, reason: 'old enough' }],
     lock: Object.values(head.indices)[0],
   };
+  // What people say may have several lines, and any length that a command line has.
+  const said = stateText({ ...full, who: 'Ada\nLovelace', run: 'x\ny', forced: 'a\nb'.repeat(10_000) });
+  write(said.name, said.data);
+  expect(await readState(store, said.id)).toMatchObject({ who: 'Ada\nLovelace' });
   for (const { path, value } of each(5, mutations(full))) {
     if (typeof value !== 'object' || value === null) continue;
     const { id, name: at, data } = stateText(value as State);

@@ -1,5 +1,4 @@
 import type { Verdict } from '../model/channel-answers.ts';
-import { isChannelName } from '../model/channels.ts';
 import type { StoredFile } from '../model/result.ts';
 import { isDebianVersion } from '../model/names.ts';
 import {
@@ -14,6 +13,7 @@ import {
   oneOf,
   optional,
   shape,
+  text,
   time,
   words,
   type Check,
@@ -81,7 +81,6 @@ export interface FormerChannel {
 /** Checks of channels and states that are read from a store. */
 
 const version: Check = (v) => typeof v === 'string' && isDebianVersion(v);
-const channelName: Check = (v) => typeof v === 'string' && isChannelName(v);
 /** A suite with an architecture (`channelSuite`), or a suite alone: they are parts of paths and words of indices. */
 const suite: Check = (v) => isRelativePath(v) && !/\s/.test(v);
 const suiteKey: Check = (v) => suite(v) && String(v).includes('/');
@@ -102,10 +101,10 @@ const files = list(isStoredFile, 16);
 
 const state = shape({
   schema: oneOf(1),
-  channel: channelName,
+  channel: line,
   previous: optional(isDigest),
   kind,
-  from: optional(shape({ channel: channelName, state: isDigest })),
+  from: optional(shape({ channel: line, state: isDigest })),
   suites,
   indices: map(isStoredFile, suiteKey),
   packed: optional(map(files, suiteKey)),
@@ -113,11 +112,11 @@ const state = shape({
   sources: optional(map(files, suite)),
   versions,
   tests: map(map(oneOf('passed', 'failed', 'flaky'), debian), suiteKey),
-  stamp: line,
+  stamp: text(/^\d{14}$/),
   lock: optional(isStoredFile),
   when: time,
-  who: line,
-  run: optional(line),
+  who: words,
+  run: optional(words),
   verdicts: list(shape({ criterion: line, passed: boolean, reason: words }), 1000),
   forced: optional(words),
 });
