@@ -34,7 +34,9 @@ export class OwnFolders {
       if (!found) return;
       if (found.isSymbolicLink() && !isOurs(found))
         throw Object.assign(
-          new Error(`${join(this.root, at)}: it is a link of another user (${found.uid}): remove it`),
+          new Error(
+            `${join(this.root, at)}: a link of another user (${found.uid}): remove it, or give it to root (chown -h)`,
+          ),
           {
             code: 'ESTORE',
           },
