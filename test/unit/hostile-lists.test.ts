@@ -8,6 +8,7 @@ import { ociConfig } from '../../ts-src/images/docker.ts';
 import { simplestreams } from '../../ts-src/images/lxd.ts';
 import { reachedByImages } from '../../ts-src/images/reach.ts';
 import { addToList, listImages, readRecord, recordName, type ImageRecord } from '../../ts-src/images/record.ts';
+import { S3Endpoint } from '../../ts-src/publish/s3-endpoint.ts';
 import { renderImages } from '../../ts-src/render/images.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 import { each, mutations } from './mutations.ts';
@@ -39,6 +40,27 @@ it('a list of a bucket that never ends is an error of the store', async () => {
   const store = await openStore(`s3://bucket?endpoint=${endpoint}`, folder, join(folder, 'state'), undefined);
   await expect(store.names('channels')).rejects.toMatchObject({ code: 'ESTORE' });
   expect(asked).toBeLessThan(1000);
+}, 60_000);
+
+it('a write that a server refuses in any way has failed', async () => {
+  const refusing = createServer((request, response) => {
+    request.resume();
+    response.writeHead(Number(/\d+$/.exec(request.url ?? '')?.[0]));
+    response.end();
+  });
+  await new Promise<void>((done) => refusing.listen(0, '127.0.0.1', done));
+  const address = refusing.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const place = new S3Endpoint(`s3://bucket?endpoint=http://127.0.0.1:${port}`, {});
+  const store = await openStore(`s3://bucket?endpoint=http://127.0.0.1:${port}`, folder, join(folder, 's'), undefined);
+  for (const status of [400, 403, 404, 405, 409, 412]) {
+    await expect(place.put(String(status), Buffer.from('x')), String(status)).rejects.toMatchObject({ code: 'ESTORE' });
+    await expect(store.putBlob(String(status), Buffer.from('x'))).rejects.toMatchObject({ code: 'ESTORE' });
+  }
+  expect(await place.read('404')).toBeUndefined();
+  expect(await place.replace('404', Buffer.from('x'), 'tag')).toBe(false);
+  refusing.closeAllConnections();
+  refusing.close();
 }, 60_000);
 
 it('records of images are used only in their form, and name no other place', async () => {

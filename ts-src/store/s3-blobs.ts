@@ -214,7 +214,7 @@ export class S3Blobs implements Blobs {
       try {
         const reply = await this.once(method, url, body, headers, into);
         const code = reply.status < 300 ? '' : codeOf(reply.body);
-        if (reply.status < 300 || isAnswer(reply.status, code, Object.keys(headers).length > 0)) return reply;
+        if (reply.status < 300 || isAnswer(method, reply.status, code, headers)) return reply;
         last = `${reply.status} ${code}`.trim();
         const { date, 'x-amz-bucket-region': region } = reply.headers;
         advice = s3Advice({ method, status: reply.status, code, date, region: region?.toString() }, Date.now());

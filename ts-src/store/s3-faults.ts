@@ -65,9 +65,12 @@ function skew(date: string | undefined, now: number): string {
 export const codeOf = (body: Buffer): string =>
   /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString('utf8', 0, 4096))?.[1] ?? '';
 
-/** Answers that callers handle: a missing object, or a failed condition. */
-export const isAnswer = (status: number, code: string, conditional: boolean): boolean =>
-  (status === 404 && code !== 'NoSuchBucket') || ((status === 412 || status === 409) && conditional);
+/** Answers that callers handle: a missing object, or a failed condition. Other writes have failed then. */
+export function isAnswer(method: string, status: number, code: string, headers: Readonly<Record<string, string>>) {
+  const conditional = 'if-match' in headers || 'if-none-match' in headers;
+  if (status === 404) return code !== 'NoSuchBucket' && (method !== 'PUT' || conditional);
+  return (status === 412 || status === 409) && conditional;
+}
 
 /** Transient errors. */
 export const isPassing = (status: number, code: string): boolean =>
