@@ -14,5 +14,7 @@ export const runLimited = (
   options: RunOptions = {},
 ): Promise<Outcome> => {
   const limits = `{ ulimit -t ${longest}; ulimit -f ${Math.ceil(most / 512)}; } 2>/dev/null`;
-  return run('sh', ['-c', `${limits}; exec "$@"`, 'sh', program, ...args], options);
+  // In the words of `run`.
+  const look = 'command -v "$1" >/dev/null || { printf "%s: not found" "$1" >&2; exit 127; }';
+  return run('sh', ['-c', `${limits}; ${look}; exec "$@"`, 'sh', program, ...args], options);
 };
