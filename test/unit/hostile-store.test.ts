@@ -101,7 +101,7 @@ it('a state of any form is read, or counts as lost', async () => {
   const said = stateText({ ...full, who: 'Ada\nLovelace', run: 'x\ny', forced: 'a\nb'.repeat(10_000) });
   write(said.name, said.data);
   expect(await readState(store, said.id)).toMatchObject({ who: 'Ada\nLovelace' });
-  for (const { path, value } of each(5, mutations(full))) {
+  for (const { path, value } of each(11, mutations(full))) {
     if (typeof value !== 'object' || value === null) continue;
     const { id, name: at, data } = stateText(value as State);
     write(at, data);
@@ -138,7 +138,7 @@ it('records of any form do not end a clean-up', async () => {
   const digest = sha256('record');
   const record = { debs: [file], files: file, log: file, junit: file, tar: file, lists: file, archive: digest, digest };
   const kinds = ['tasks', 'tests', 'docs', 'sources', 'bases/shared', 'bases', 'runs/x/results'];
-  for (const { value } of each(3, mutations(record))) {
+  for (const { value } of each(7, mutations(record))) {
     if (value === undefined) continue;
     for (const kind of kinds) write(`${kind}/${digest}.json`, sealed(value));
     write(`mirror/${digest.slice(0, 16)}/a_1.json`, sealed(value));
