@@ -7,11 +7,10 @@ import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
-import { run } from '../../io/process.ts';
 import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
 import { git, longest, outputOf, storeFault } from './process.ts';
-import { unpackArchive } from './unpack.ts';
+import { firstBelow, unpackArchive } from './unpack.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
 async function ensureContentRepository(gitDir: string): Promise<void> {
@@ -72,13 +71,11 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
 }
 
 /** A FIFO, socket or device below a user's folder that git would read, without end; undefined if there is none. */
-export async function endlessForGit(folder: string): Promise<string | undefined> {
+export function endlessForGit(folder: string): Promise<string | undefined> {
   const special = (test: string) => ['!', test, 'f', '!', test, 'd', '!', test, 'l'];
   const inRepository = ['-path', '*/.git/*', ...special('-xtype')];
   const named = ['-name', '.git*', ...special('-type')];
-  const tests = ['(', ...named, '-o', ...inRepository, ')', '-printf', '%P', '-quit'];
-  const found = await run('find', [folder, ...tests], { limit: 1 << 16 });
-  return found.stdout === '' ? undefined : found.stdout.slice(0, 200);
+  return firstBelow(folder, ['(', ...named, '-o', ...inRepository, ')']);
 }
 
 /** Warns of submodules that an archive lacks, as those of hosting services do: the build would miss their files. */

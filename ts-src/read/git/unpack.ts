@@ -67,8 +67,11 @@ const openFolders = (folder: string): ReturnType<typeof run> =>
   run('find', [folder, '-type', 'd', '!', '-perm', '-0700', '-exec', 'chmod', 'u+rwx', '{}', ';']);
 
 /** A FIFO, socket or device below a folder: git would read one named `.gitignore` without end. */
-async function specialFile(folder: string): Promise<string | undefined> {
-  const others = ['!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l'];
-  const found = await run('find', [folder, ...others, '-printf', '%P', '-quit'], { limit: 1 << 16 });
+const specialFile = (folder: string): Promise<string | undefined> =>
+  firstBelow(folder, ['!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l']);
+
+/** The relative path of the first thing below a folder that passes tests of find(1), shortened for messages. */
+export async function firstBelow(folder: string, tests: readonly string[]): Promise<string | undefined> {
+  const found = await run('find', [folder, ...tests, '-printf', '%P', '-quit'], { limit: 1 << 16 });
   return found.stdout === '' ? undefined : found.stdout.slice(0, 200);
 }
