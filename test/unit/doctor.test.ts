@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 import {
   dockerPackages,
+  examine,
   keyringFix,
   missingImageTools,
   namespaceFindings,
@@ -30,6 +31,11 @@ it('doctor finds subordinate ids that are missing, too few, or shared with anoth
 it('doctor knows the releases in which the docker client is a separate package', () => {
   expect(dockerPackages((name) => name === 'docker-cli')).toEqual(['docker.io', 'docker-cli']);
   expect(dockerPackages(() => false)).toEqual(['docker.io']);
+});
+
+it('checks that run at the same time, as of two agents on one machine, do not disturb each other', async () => {
+  const found = await Promise.all(Array.from({ length: 8 }, () => examine('unshare', [])));
+  expect(found).toEqual(Array.from({ length: 8 }, () => []));
 });
 
 it('doctor suggests only packages that the archive has', async () => {

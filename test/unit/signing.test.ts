@@ -158,11 +158,14 @@ describe('signing', () => {
   it('generates a key on first use, and reuses it', async () => {
     const key: SigningKey = { kind: 'made', home: join(folder, 'a/long/way/'.repeat(12), 'gnupg'), name: 'acme' };
     const print = (signer: Signer) => Promise.resolve(good(signer.fingerprints));
-    const first = await withSigner(key, print);
+    // Two runs of one state may begin at the same time.
+    const [first, other] = await Promise.all([withSigner(key, print), withSigner(key, print)]);
     expect(first.ok).toBe(true);
+    expect(other).toEqual(first);
     expect(await withSigner(key, print)).toEqual(first);
     expect(await withSigner(key, both)).toMatchObject({ ok: true, value: one });
     expect(readdirSync(key.home).filter((name) => name.startsWith('S.'))).toEqual([]);
+    expect(readdirSync(join(key.home, '..')).sort()).toEqual(['gnupg', 'gnupg.lock']);
   });
 
   it('signs with a program', async () => {

@@ -2,9 +2,11 @@ import { openSync, closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { first } from '../model/lists.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
-import { exists, makeFolder } from '../io/files.ts';
+import { exists } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome, type RunOptions } from '../io/process.ts';
 import { checkSignature, checkSigners, primaryKeys, signersIn } from './signatures.ts';
+import { failed, fingerprintsIn, gpg, gpgReason, type Home } from './gpg.ts';
+import { bringMadeKey } from './made-key.ts';
 import { openRoom, type SigningRoom } from './signing-room.ts';
 import { codeOf } from '../io/faults.ts';
 import { homeFolder } from '../io/home.ts';
@@ -70,29 +72,6 @@ export async function withSigner<T>(key: SigningKey, work: (signer: Signer) => P
   }
 }
 
-type Home = Pick<SigningRoom, 'home' | 'run'>;
-
-const gpg = (at: Home, args: string[], options?: RunOptions): Promise<Outcome> =>
-  at.run('gpg', ['--batch', '--yes', '--no-tty', '--homedir', at.home, ...args], options);
-
-const gpgReason = (o: Outcome): string =>
-  o.stderr
-    .trim()
-    .split('\n')
-    .filter((line) => !line.startsWith('[GNUPG:]'))
-    .pop() || `it ended with ${o.signal ?? o.code}`;
-
-const failed = (what: string, o: Outcome): Result<never> =>
-  bad(error('signing-key', `gpg could not ${what}: ${gpgReason(o)}`, { hint: hintOf(o) }));
-
-/** If a passphrase is wrong, gpg-agent tries to ask the user and reports that it can't. */
-function hintOf(o: Outcome): string {
-  if (o.code === 127) return 'run `slipway doctor` to see what this machine lacks';
-  if (/Inappropriate ioctl|[Bb]ad passphrase|[Nn]o passphrase|pinentry/.test(o.stderr))
-    return 'the passphrase of the key is wrong or missing: see SLIPWAY_SIGNING_PASSPHRASE, or signingPassphrase of the pipeline';
-  return 'run the same command again';
-}
-
 /** Reads the passphrase from standard input, then imports the key from descriptor 3 and tells the agent. */
 const importScript = `set -eu
 IFS= read -r passphrase || :
@@ -139,48 +118,6 @@ async function importKeys(room: SigningRoom, keys: readonly KeyFile[]): Promise<
   }
   return good(undefined);
 }
-
-/** Copies a GnuPG home without its sockets from `$1` to `$2`, which appears atomically. */
-const copyHome = `set -eu
-new=$2.new-$$
-rm -rf "$new"; mkdir -m 700 "$new"
-for name in pubring.kbx trustdb.gpg private-keys-v1.d openpgp-revocs.d; do
-  if [ -e "$1/$name" ]; then cp -R "$1/$name" "$new/"; fi
-done
-rm -rf "$2"; mv "$new" "$2"`;
-
-/** Brings the generated key of this state into the room; generates it on first use. */
-async function bringMadeKey(room: SigningRoom, key: { home: string; name: string }): Promise<Result<void>> {
-  if (exists(`${key.home}/pubring.kbx`)) {
-    const brought = await room.run('sh', ['-c', copyHome, 'copy', key.home, room.home]);
-    if (brought.code !== 0) return failed('bring its keys', brought);
-    const listed = await gpg(room, ['--with-colons', '--list-secret-keys']);
-    if (listed.code !== 0) return failed('list its keys', listed);
-    // An interrupted gpg also lists no keys. A second key must not be generated then.
-    if (fingerprintsIn(listed.stdout).length) return good(undefined);
-  }
-  const made = await gpg(room, [
-    '--passphrase',
-    '',
-    '--pinentry-mode',
-    'loopback',
-    '--quick-generate-key',
-    `${key.name} packages (slipway)`,
-    'rsa3072',
-    'sign',
-    'never',
-  ]);
-  if (made.code !== 0) return failed('make a key', made);
-  makeFolder(key.home, 0o700);
-  const kept = await room.run('sh', ['-c', copyHome, 'copy', room.home, key.home]);
-  return kept.code === 0 ? good(undefined) : failed('keep the key', kept);
-}
-
-/** Fingerprints of primary keys. */
-const fingerprintsIn = (colons: string): string[] =>
-  [...colons.matchAll(/^(?:sec|pub):(?:.*\n)(?:(?!fpr:).*\n)*?fpr:+([0-9A-F]+):/gm)].map(
-    ([, fingerprint = '']) => fingerprint,
-  );
 
 async function signerOf(at: Home, keys: readonly string[]): Promise<Result<Signer>> {
   const listed = await gpg(at, ['--with-colons', '--list-secret-keys', '--', ...keys]);

@@ -7,6 +7,7 @@ import type { Plan } from '../model/plan.ts';
 import { sizeText } from '../model/sizes.ts';
 import { readIf } from '../io/files.ts';
 import { reasonOf, run } from '../io/process.ts';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
 import { controlGroups } from './control-groups.ts';
 import { countsProcesses, defaultDisk, defaultLimits, defaultLog } from './limits.ts';
@@ -201,20 +202,23 @@ export async function examine(
     });
   if (!findings.length && driver === 'unshare') {
     const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
-    const tried = await run('unshare', [
-      ...user,
-      '--mount',
-      '--propagation',
-      'unchanged',
-      '--pid',
-      '--fork',
-      '--net',
-      'sh',
-      '-c',
-      'd=/tmp/slipway-doctor-$$; mkdir $d && mount -t tmpfs tmpfs $d && mkdir $d/l $d/u $d/w $d/m && mount -t overlay overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w$1 $d/m; r=$?; umount $d/m $d 2>/dev/null; rmdir $d; exit $r',
-      'sh',
-      plain ? ',userxattr' : '',
-    ]);
+    const tried = await inTemporary('doctor', (folder) =>
+      run('unshare', [
+        ...user,
+        '--mount',
+        '--propagation',
+        'unchanged',
+        '--pid',
+        '--fork',
+        '--net',
+        'sh',
+        '-c',
+        'mount -t tmpfs tmpfs "$1" && cd "$1" && mkdir l u w m && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w$2 m; r=$?; cd /; umount "$1/m" "$1" 2>/dev/null; exit $r',
+        'sh',
+        folder,
+        plain ? ',userxattr' : '',
+      ]),
+    );
     if (tried.code !== 0)
       findings.push({
         what: `this machine does not let roots be made: ${reasonOf(tried)}`,
