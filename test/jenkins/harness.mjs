@@ -117,10 +117,11 @@ export async function jenkins(folder, name, build) {
     child.on('error', reject).on('close', resolve);
   });
   const file = join(home, 'result.json');
-  if (!existsSync(file)) throw new Error(`the harness broke: ${said}`);
+  const log = existsSync(join(home, 'log')) ? readFileSync(join(home, 'log'), 'utf8') : '';
+  if (!existsSync(file)) throw new Error(`the harness broke: ${said}\n${log.slice(-4000)}`);
   return {
     ...JSON.parse(readFileSync(file, 'utf8')),
-    log: existsSync(join(home, 'log')) ? readFileSync(join(home, 'log'), 'utf8') : '',
+    log,
     home,
     trace: existsSync(join(home, 'trace')) ? readFileSync(join(home, 'trace'), 'utf8') : '',
   };

@@ -162,6 +162,7 @@ public final class Harness {
     }
 
     private void loop(List<Map<String, Object>> events, int checkEvery) throws Exception {
+        long last = System.currentTimeMillis();
         while (!Program.current.lines.isEmpty()) {
             boolean moved = false;
             Program p = Program.current;
@@ -179,7 +180,10 @@ public final class Harness {
             for (Program.Line l : Program.current.lines) if (l.waiting == null) moved = true;
             if (happen(events)) moved = true;
             if (fleet != null && fleet.changed()) moved = true;
-            if (!moved) { if (simulated != null) virtualNow = soonest(); else Thread.sleep(10); }
+            if (moved) last = System.currentTimeMillis();
+            else if (simulated != null) virtualNow = soonest();
+            else if (System.currentTimeMillis() - last > 8 * 60_000) throw new IllegalStateException("nothing went on for 8 minutes: " + waiting());
+            else Thread.sleep(10);
         }
     }
 
@@ -193,9 +197,12 @@ public final class Harness {
             if (s instanceof Step.Sh) next = Math.min(next, ((Step.Sh) s).deadline);
             if (s instanceof Step.Node && ((Step.Node) s).ready > 0) next = Math.min(next, ((Step.Node) s).ready);
         }
-        if (next == Long.MAX_VALUE) throw new IllegalStateException("everything waits for ever: " + Program.current.lines.stream().map(l -> l.branch + " " + (l.waiting == null ? "-" : l.waiting.call.name)).collect(java.util.stream.Collectors.joining(", ")));
+        if (next == Long.MAX_VALUE) throw new IllegalStateException("everything waits for ever: " + waiting());
         return Math.max(next, virtualNow);
     }
+
+    /** What each line waits for. */
+    private static String waiting() { return Program.current.lines.stream().map(l -> l.branch + ": " + (l.waiting == null ? "-" : l.waiting + " " + l.waiting.call.arguments.keySet())).collect(java.util.stream.Collectors.joining(", ")); }
 
     private static void advance(Program.Line l, int checkEvery) throws Exception {
         Program p = Program.current;

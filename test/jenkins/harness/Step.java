@@ -17,6 +17,8 @@ abstract class Step implements Serializable {
     void bodyDone(Program.Line body, Outcome o) throws Exception { done(o); }
     void stop(Throwable why) throws Exception { fail(why); }
 
+    @Override public String toString() { return call.name; }
+
     Program program() { return Program.current; }
     void value(Object v) { done(new Outcome(v, null)); }
     void fail(Throwable t) { done(new Outcome(null, t)); }
@@ -162,7 +164,8 @@ abstract class Step implements Serializable {
 
     /** A durable process: it writes its exit code to a file, so that a controller that comes back finds it. */
     static final class Sh extends Step {
-        String control; long pid; long logged; long deadline; String canned;
+        String control; long logged; long deadline; String canned; int polls; long since = System.currentTimeMillis();
+        @Override public String toString() { return "sh " + call.text("label") + " in " + control; }
         @Override void start() throws Exception {
             Program.Context c = onAgent();
             program().shSteps++;
@@ -203,12 +206,22 @@ abstract class Step implements Serializable {
             copyLog();
             if (here().agent.offline) { fail(new Interrupted("Agent " + here().agent.name + " was deleted; cancelling node body", true)); return; }
             Path rc = Paths.get(control, "rc");
-            if (!Files.exists(rc)) return;
+            if (!Files.exists(rc)) {
+                // As Jenkins: the process is gone, and nobody wrote its exit code.
+                if (++polls % 100 == 0 && !alive() && !Files.exists(rc)) { Harness.log("wrapper script does not seem to be touching the log file\n"); fail(new AbortException("script returned exit code -1")); }
+                return;
+            }
             int code = Integer.parseInt(new String(Files.readAllBytes(rc)).trim());
             copyLog();
             if (call.flag("returnStatus")) { value(code); return; }
             if (code != 0) { fail(new AbortException("script returned exit code " + code)); return; }
             value(call.flag("returnStdout") ? new String(Files.exists(Paths.get(control, "output")) ? Files.readAllBytes(Paths.get(control, "output")) : new byte[0], StandardCharsets.UTF_8) : null);
+        }
+        private boolean alive() throws Exception {
+            Path pid = Paths.get(control, "pid");
+            // On a machine that is busy it may not have begun.
+            if (!Files.exists(pid)) return System.currentTimeMillis() - since < 60_000;
+            return Files.exists(Paths.get("/proc", new String(Files.readAllBytes(pid)).trim()));
         }
         private void copyLog() throws Exception {
             Path log = Paths.get(control, "log");
