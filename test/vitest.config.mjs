@@ -54,6 +54,7 @@ export default defineConfig({
     include: ['test/unit/**/*.test.ts', 'test/oracle/**/*.test.ts', 'test/e2e/*.test.ts', 'test/jenkins/*.test.ts'],
     testTimeout: 600_000,
     hookTimeout: 1_200_000,
+    env: { SLIPWAY_BUILD_MINUTES: '9' },
     maxWorkers: 2,
     minWorkers: 2,
     poolOptions: { forks: { maxForks: 2, minForks: 2 } },

@@ -71,7 +71,7 @@ async function compile() {
  * env, agents ({name, labels, env}), fleet (a folder, see harness/Fleet.java), events ({when, times, wait, do}),
  * credentials, approver, checkEvery, hurry, speed, simulated, sandboxed (simulated, on the simulated clock), trusted
  * (as a global library, outside the sandbox), durability (the job's setting at the start), vars (another folder of
- * them). Returns what Jenkins would show of the build.
+ * them). SLIPWAY_BUILD_MINUTES: when a build that hangs is ended. Returns what Jenkins would show of the build.
  */
 export async function jenkins(folder, name, build) {
   const home = join(folder, 'builds', name);
@@ -114,7 +114,14 @@ export async function jenkins(folder, name, build) {
       s.on('data', (d) => {
         said += d;
       });
-    child.on('error', reject).on('close', resolve);
+    // Within vitest's limit for a test, which shows nothing of the build. On SIGQUIT Java prints its threads.
+    const minutes = Number(process.env.SLIPWAY_BUILD_MINUTES ?? 0);
+    const end = () => child.kill('SIGQUIT') && setTimeout(() => child.kill('SIGKILL'), 2000);
+    const late = minutes > 0 ? setTimeout(end, minutes * 60_000) : undefined;
+    child.on('error', reject).on('close', () => {
+      clearTimeout(late);
+      resolve(undefined);
+    });
   });
   const file = join(home, 'result.json');
   const log = existsSync(join(home, 'log')) ? readFileSync(join(home, 'log'), 'utf8') : '';
