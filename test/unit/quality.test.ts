@@ -34,9 +34,15 @@ describe('a description', () => {
     ['<![CDATA[A <b>robot</b>]]> &lt; 3 kg.', 'robot < 3 kg', [origin]],
     [
       `${'word '.repeat(20)}end. More.`,
-      `${'word '.repeat(15).trim()}...`,
+      `${'word '.repeat(14).trim()}...`,
       [`${'word '.repeat(15).trim()}`, `${'word '.repeat(5)}end. More.`, '.', origin],
     ],
+    [
+      'Acme DDS is a very fast and small middleware for robots, cars and other machines of any size.',
+      'very fast and small middleware for robots, cars and other machines of any size',
+      ['Acme DDS is a very fast and small middleware for robots, cars and other', 'machines of any size.', '.', origin],
+    ],
+    ['Diagnostics for e.g. disks. It runs.', 'Diagnostics for e.g. disks', ['It runs.', '.', origin]],
   ])('%j is a summary that is not said again', (text, summary, lines) => {
     expect(describePackage(text, 'p', origin)).toEqual({ summary, lines });
   });

@@ -13,6 +13,9 @@ const plain = (xml: string): string => unescapeXml(withoutTags(xml)).replace(/[\
 /** Debian's first line has less than 80 characters, and no article at its start (policy 3.4.1). */
 const longestSummary = 78;
 
+/** An abbreviation's full stop ends no sentence. */
+const sentenceEnd = /(?<!\b(?:e\.g|i\.e|cf|vs|incl|approx|resp)\.)(?<=[.!?])\s/i;
+
 export interface Description {
   summary: string;
   /** Lines below the summary, without the leading space. */
@@ -25,13 +28,29 @@ export interface Description {
  */
 export function describePackage(xml: string, name: string, origin: string): Description {
   const text = plain(xml);
-  const sentence = oneLine(text).split(/(?<=[.!?])\s/)[0] ?? '';
+  const sentence = oneLine(text).split(sentenceEnd)[0] ?? '';
   const short = withoutArticle(sentence.replace(/\.$/, ''));
-  const whole = short.length <= longestSummary;
-  const summary = whole ? short : `${short.slice(0, longestSummary - 3).replace(/\s+\S*$/, '')}...`;
-  const rest = whole ? afterWords(text, sentence.split(' ').length) : text;
-  return { summary: summary || name, lines: [...paragraphs(`${rest}\n\n${origin}`)] };
+  if (short.length <= longestSummary) {
+    const rest = afterWords(text, sentence.split(' ').length);
+    return { summary: short || name, lines: paragraphs(`${rest}\n\n${origin}`) };
+  }
+  const lines = paragraphs(`${text}\n\n${origin}`);
+  return { summary: summaryOf(short, lines[0] ?? ''), lines };
 }
+
+/**
+ * The summary of a sentence that is too long for one: what it says that its subject is, or its first words. Differs
+ * from the first line of the text below it.
+ */
+function summaryOf(sentence: string, firstLine: string): string {
+  const said = withoutArticle(sentence.replace(/^(?:\S+ ){1,4}?(?:is|are) (?=(?:an?|the) )/i, ''));
+  if (said.length <= longestSummary) return said;
+  const cut = (text: string): string => text.replace(/[\s,;:(]+\S*$/, '');
+  const summary = cut(said.slice(0, longestSummary - 3));
+  return `${letters(summary) === letters(firstLine) ? cut(summary) : summary}...`;
+}
+
+const letters = (text: string): string => text.replace(/\W/g, '').toLowerCase();
 
 const withoutArticle = (text: string): string => text.replace(/^(?:an?|the)\s+(?=\S)/i, '');
 
