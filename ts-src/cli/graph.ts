@@ -1,5 +1,5 @@
 import { drawingOf, renderDot, renderSvg } from '../render/graph.ts';
-import { writeWhole } from '../io/files.ts';
+import { writeNamed } from '../io/named-file.ts';
 import {
   writeMessage,
   distroOptions,
@@ -53,7 +53,7 @@ the first one is drawn.`,
     const text = format === 'svg' ? renderSvg(drawing) : renderDot(drawing);
     if (output === undefined) writeOutput(text);
     else {
-      writeWhole(output, text);
+      writeNamed(output, text);
       writeNote(`wrote ${output}: ${drawing.title}, ${drawing.nodes.length} boxes\n`);
     }
     return unread.length ? exit.failed : exit.ok;

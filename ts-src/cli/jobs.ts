@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
-import { writeWhole } from '../io/files.ts';
+import { writeNamed } from '../io/named-file.ts';
 import { absoluteUrl } from '../read/git/git.ts';
 import { readEntries } from '../read/entries.ts';
 import { renderJobDsl, renderJobsCasc, type JobsInput } from '../render/jobs.ts';
@@ -108,7 +108,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     };
     const made = values.format === 'casc' ? renderJobsCasc(input) : renderJobDsl(input);
     if (values.output !== undefined) {
-      writeWhole(resolve(values.output), made);
+      writeNamed(resolve(values.output), made);
       const count = input.repositories.length + (input.farmUrl === undefined ? 1 : 2);
       writeMessage(`wrote ${values.output}: the jobs of ${count} repositories\n`);
     } else writeOutput(made);

@@ -4,7 +4,7 @@ import { stampOf } from '../model/names.ts';
 import { makeLock } from '../read/lockfile.ts';
 import { pinCommits } from '../read/releases.ts';
 import { renderLock } from '../render/lock.ts';
-import { writeWhole } from '../io/files.ts';
+import { writeNamed } from '../io/named-file.ts';
 import { writeNote, distroOptions, exit, writeOutput, showDiagnostics, defineCommand } from './command.ts';
 import { readAndPlan, reporter } from './planning.ts';
 import { knownPlatforms } from '../engine/system-lock.ts';
@@ -44,7 +44,7 @@ export const lock = defineCommand({
     showDiagnostics(unpinned);
     const text = renderLock(makeLock(stampOf(Date.now()), distributions, knownPlatforms(workspace)));
     if (values.output !== undefined) {
-      writeWhole(values.output, text);
+      writeNamed(values.output, text);
       writeNote(`wrote ${values.output}\n`);
     } else writeOutput(text);
     return [...diagnostics, ...unpinned].some(isError) ? exit.failed : exit.ok;

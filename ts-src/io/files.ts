@@ -10,6 +10,7 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -51,11 +52,19 @@ function makeOne(path: string, mode: number | undefined): void {
   }
 }
 
+/** Throws where a device is: a file that is renamed to its place would remove `/dev/null` for the whole machine. */
+function checkReplaceable(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isCharacterDevice() || found?.isBlockDevice())
+    throw Object.assign(new Error(`ENXIO: a device is at ${path}`), { code: 'ENXIO', path });
+}
+
 /**
  * Writes a file atomically, so that it survives a crash of the machine. `sync: false` is for files that can be made
  * again.
  */
 export function writeWhole(path: string, data: string | Buffer, options: { sync?: boolean } = {}): void {
+  checkReplaceable(path);
   makeFolder(dirname(path));
   const temporary = temporaryBeside(path);
   const handle = openSync(temporary, 'wx');
@@ -82,6 +91,7 @@ export async function writeTogether(
   const written: { temporary: string; path: string; handle: number }[] = [];
   try {
     for (const { path, data } of files) {
+      checkReplaceable(path);
       makeFolder(dirname(path));
       const temporary = temporaryBeside(path);
       const handle = openSync(temporary, 'wx');

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../../model/diagnostics.ts';
-import { writeWhole, makeFolder } from '../../io/files.ts';
+import { makeFolder } from '../../io/files.ts';
+import { writeNamed } from '../../io/named-file.ts';
 import { runPolicyOf, type RunPolicy } from '../../plan/branch-policy.ts';
 import { useGitCredentials } from '../../read/git/credentials.ts';
 import type { Workspace } from '../../read/workspace.ts';
@@ -217,7 +218,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   // Machines of other architectures make their own shards.
   const others = bundle.architectures.filter((a) => a !== own);
   const header = headerOf(bundle, absoluteStore(values.store ?? distro.store, root), others);
-  if (values.output) writeWhole(resolve(values.output), header + schedule);
+  if (values.output) writeNamed(resolve(values.output), header + schedule);
   else writeOutput(header + schedule);
   return exit.ok;
 }
