@@ -1,9 +1,8 @@
 import { webcrypto } from 'node:crypto';
-import { createReadStream, renameSync, rmSync, statSync } from 'node:fs';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { renameSync, rmSync, statSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { environmentFault } from '../io/faults.ts';
@@ -15,29 +14,15 @@ import { wellFormed } from '../text/cut.ts';
 import { credentials, forgetCredentials } from './s3-credentials.ts';
 import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
 import { readListing } from './s3-list.ts';
-import { save, type Target } from './s3-download.ts';
+import type { Target } from './s3-download.ts';
 import type { S3Place } from './s3-place.ts';
+import { sendRequest, type Body, type Reply } from './s3-request.ts';
 
 /** Enough attempts for a server that fails half of the time. An unresponsive server is retried for some minutes. */
 const attempts = 24;
 const patience = 180_000;
-/** Maximum time without data on a connection, in milliseconds. */
-const silence = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1000 || 60_000;
-/** Size limit in bytes of an answer in memory; the largest is the index of a scope. */
-const largest = 1 << 30;
-
 /** Most parts of a list, of a thousand keys each, and most of them that name no key: a list must have an end. */
 const [mostParts, mostEmpty] = [20_000, 100];
-
-interface Reply {
-  status: number;
-  headers: IncomingMessage['headers'];
-  body: Buffer;
-}
-interface Body {
-  data?: Buffer;
-  file?: string;
-}
 
 function sizeOf({ data, file }: Body): number {
   if (data) return data.length;
@@ -187,7 +172,7 @@ export class S3Blobs implements Blobs {
     /* the partial file does not exist */
   }
 
-  /** Retries while the server or the connection fails, then throws. Returns answers below 300, and 404, 409 and 412. */
+  /** Retries while the server or the connection fails, then throws. Returns only what `isAnswer` accepts. */
   private async ask(
     method: string,
     url: string,
@@ -214,7 +199,7 @@ export class S3Blobs implements Blobs {
       try {
         const reply = await this.once(method, url, body, headers, into);
         const code = reply.status < 300 ? '' : codeOf(reply.body);
-        if (reply.status < 300 || isAnswer(method, reply.status, code, headers)) return reply;
+        if (isAnswer(method, reply.status, code, headers)) return reply;
         last = `${reply.status} ${code}`.trim();
         const { date, 'x-amz-bucket-region': region } = reply.headers;
         advice = s3Advice({ method, status: reply.status, code, date, region: region?.toString() }, Date.now());
@@ -257,43 +242,15 @@ export class S3Blobs implements Blobs {
       region: this.place.region,
       ...keys,
     }).sign();
-    return new Promise((resolve, reject) => {
-      const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-      const request = send(
-        signed.url,
-        {
-          method,
-          agent: this.agent,
-          headers: {
-            ...Object.fromEntries(signed.headers),
-            ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
-          },
-          timeout: silence,
-        },
-        (response) => {
-          const status = response.statusCode ?? 0;
-          if (into !== undefined && status < 300) {
-            const saved = { status, headers: response.headers, body: Buffer.alloc(0) };
-            save(response, into).then(() => resolve(saved), reject);
-            return;
-          }
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response
-            .on('data', (c: Buffer) => {
-              chunks.push(c);
-              if ((size += c.length) > largest) response.destroy(new Error('the answer is larger than 1 GiB'));
-            })
-            .on('error', reject)
-            .on('end', () => {
-              if (!response.complete) reject(new Error('the answer was cut short'));
-              else resolve({ status, headers: response.headers, body: Buffer.concat(chunks) });
-            });
-        },
-      );
-      request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer in time')));
-      if (body.file !== undefined) pipeline(createReadStream(body.file), request).catch(reject);
-      else request.end(body.data);
+    return sendRequest(signed.url, {
+      method,
+      agent: this.agent,
+      headers: {
+        ...Object.fromEntries(signed.headers),
+        ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
+      },
+      body,
+      into,
     });
   }
 }

@@ -65,8 +65,12 @@ function skew(date: string | undefined, now: number): string {
 export const codeOf = (body: Buffer): string =>
   /<Code>([A-Za-z0-9]{1,100})<\/Code>/.exec(body.toString('utf8', 0, 4096))?.[1] ?? '';
 
-/** Answers that callers handle: a missing object, or a failed condition. Other writes have failed then. */
+/**
+ * Answers that callers handle: success, a missing object, or a failed condition. Other writes have failed then. Success
+ * of GET is 200 alone: 204 and 206 come without the whole object.
+ */
 export function isAnswer(method: string, status: number, code: string, headers: Readonly<Record<string, string>>) {
+  if (status < 300) return method === 'GET' ? status === 200 : status >= 200;
   const conditional = 'if-match' in headers || 'if-none-match' in headers;
   if (status === 404) return code !== 'NoSuchBucket' && (method !== 'PUT' || conditional);
   return (status === 412 || status === 409) && conditional;
