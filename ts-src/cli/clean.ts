@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { tryMutex } from '../io/mutex.ts';
 import { run } from '../io/process.ts';
 import { driverOf } from './run-options.ts';
 import { defineCommand, distroOptions, exit, isQuiet, showDiagnostics, writeMessage, writeOutput } from './command.ts';
@@ -84,8 +85,9 @@ async function runningIn(state: string): Promise<string | undefined> {
   if (!existsSync(all)) return undefined;
   for (const name of readdirSync(all)) {
     if (!name.endsWith('.lock')) continue;
-    const free = await run('flock', ['--exclusive', '--nonblock', join(all, name), 'true']);
-    if (free.code !== 0) return name.slice(0, -'.lock'.length);
+    const free = await tryMutex(join(all, name));
+    if (!free) return name.slice(0, -'.lock'.length);
+    await free();
   }
   return undefined;
 }

@@ -3,6 +3,7 @@ import { at, first } from '../model/lists.ts';
 import { PackageFileError } from '../io/deb.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { redacted } from '../model/urls.ts';
+import { StoppedWait } from '../io/mutex.ts';
 import { environmentFault, reportInternal } from '../io/faults.ts';
 import type { TaskResult } from '../model/result.ts';
 import { isDone } from '../model/result.ts';
@@ -151,6 +152,7 @@ export class Scheduler {
     this.working++;
     this.runTask(graph, task, resolved)
       .catch((e: unknown) => {
+        if (e instanceof StoppedWait) return this.finish(graph, task, 'stopped', 'the run was stopped');
         const left = e instanceof LeftBehindError || e instanceof PackageFileError;
         const why = left ? `it left what can't be taken: ${e.message}` : (environmentFault(e) ?? reportInternal(e));
         this.finish(graph, task, 'failed', why);

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { withMutex } from '../io/mutex.ts';
+import { lockPatience, withMutex } from '../io/mutex.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import { docsRecordName, type DocRecord } from '../model/docs.ts';
 import type { BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
@@ -114,7 +114,7 @@ export class TaskRunner {
         started(log);
         return this.doNow(graph, task, resolved, join(options.output, log));
       },
-      () => this.reports.note(`${p.name}: another slipway does it; waiting`),
+      { waiting: () => this.reports.note(`${p.name}: another slipway does it; waiting`), most: lockPatience.task },
     );
     rmSync(lock, { force: true });
     return outcome;

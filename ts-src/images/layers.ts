@@ -139,7 +139,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
         names: join(folder, 'names'),
       });
     },
-    () => room.progress(`waiting for another slipway that makes ${request.what}`),
+    { waiting: () => room.progress(`waiting for another slipway that makes ${request.what}`) },
   );
 }
 

@@ -4,16 +4,34 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { makeFolder } from './files.ts';
+import { lockHolder } from './lock-holder.ts';
+import { whileWaiting } from './signals.ts';
+import { slowly } from './slow.ts';
 import { lastLine } from '../text/cut.ts';
 import { systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
+
+export interface WaitOptions {
+  /** Called once if the lock is not free for a second. */
+  waiting?: () => void;
+  /** Time limit of the wait in milliseconds. */
+  most?: number;
+}
+
+/** Time limits of waits in milliseconds: for work of minutes, and for the work of a task. */
+export const lockPatience = { usual: 2 * 3_600_000, task: 48 * 3_600_000 };
+
+/** The wait for a lock was ended because this process is to end. */
+export class StoppedWait extends Error {
+  readonly code = 'ESTORE';
+}
 
 /**
  * Holds an inter-process lock while `work` runs. The kernel holds it through flock(1), which ends with its standard
  * input, so a killed process leaves no lock behind.
  */
-export async function withMutex<T>(path: string, work: () => Promise<T>, waiting?: () => void): Promise<T> {
-  const release = await holdMutex(path, waiting);
+export async function withMutex<T>(path: string, work: () => Promise<T>, options: WaitOptions = {}): Promise<T> {
+  const release = await holdMutex(path, options);
   try {
     return await work();
   } finally {
@@ -27,27 +45,31 @@ export type Release = () => Promise<void>;
 /**
  * Takes the lock. It is released by the returned function, or at the process's end. Does not keep the process alive.
  */
-export async function holdMutex(path: string, waiting?: () => void): Promise<Release> {
-  const release = await hold(path, ['--exclusive'], waiting);
-  if (!release) throw new Error(`flock refused ${path}`);
-  return release;
-}
+export const holdMutex = (path: string, options: WaitOptions = {}): Promise<Release> =>
+  wait(path, ['--exclusive'], options);
 
 /** Takes a shared lock, which many processes can hold while none holds it exclusively. */
-export async function shareMutex(path: string, waiting?: () => void): Promise<Release> {
-  const release = await hold(path, ['--shared'], waiting);
-  if (!release) throw new Error(`flock refused ${path}`);
-  return release;
-}
+export const shareMutex = (path: string, options: WaitOptions = {}): Promise<Release> =>
+  wait(path, ['--shared'], options);
 
 /** Takes the lock if it is free; undefined otherwise. */
 export const tryMutex = (path: string): Promise<Release | undefined> =>
-  hold(path, ['--exclusive', '--nonblock', '--conflict-exit-code', String(taken)]);
+  hold(path, ['--exclusive', '--nonblock', '--conflict-exit-code', String(taken)], {});
 
 /** flock(1)'s exit code if the lock is taken: no shell or signal uses it. */
 const taken = 99;
 
-function hold(path: string, kind: readonly string[], waiting?: () => void): Promise<Release | undefined> {
+async function wait(path: string, kind: readonly string[], options: WaitOptions): Promise<Release> {
+  const heldBy = (): string => {
+    const holder = lockHolder(path);
+    return `, which ${holder ?? 'another process'} holds`;
+  };
+  const release = await slowly(`the lock ${path}`, hold(path, kind, options), heldBy);
+  if (!release) throw new Error(`flock refused ${path}`);
+  return release;
+}
+
+function hold(path: string, kind: readonly string[], options: WaitOptions): Promise<Release | undefined> {
   makeFolder(dirname(path));
   // flock(1) would wait for the other end of a FIFO.
   const found = statSync(path, { throwIfNoEntry: false });
@@ -61,25 +83,62 @@ function hold(path: string, kind: readonly string[], waiting?: () => void): Prom
     });
     let words = '';
     holder.stderr.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
-    const timer = waiting && setTimeout(waiting, 1000);
+    const done = endOfWait(path, options, (fault) => {
+      holder.off('close', refused);
+      reject(fault);
+      holder.kill('SIGKILL');
+    });
     const refused = (code: number | null): void => {
-      clearTimeout(timer);
+      done();
       if (code === taken) resolve(undefined);
       else reject(lockFault(path, words, code));
     };
-    holder.on('error', reject);
+    holder.on('error', (e) => {
+      done();
+      reject(e);
+    });
     holder.on('close', refused);
     holder.stdin.on('error', () => undefined);
     // cat echoes it as soon as it runs: then the lock is held.
     holder.stdin.write('\n');
     holder.stdout.once('data', () => {
-      clearTimeout(timer);
+      done();
       holder.off('close', refused);
       holder.unref();
       for (const pipe of [holder.stdin, holder.stdout, holder.stderr]) if (pipe instanceof Socket) pipe.unref();
       resolve(() => letGo(holder));
     });
   });
+}
+
+/** Watches a wait: reports it, and ends it at its limit and when this process is to end. Returns the watch's end. */
+function endOfWait(
+  path: string,
+  { waiting, most = lockPatience.usual }: WaitOptions,
+  give: (fault: Error) => void,
+): () => void {
+  const held = (): string => `the lock ${path}: ${lockHolder(path) ?? 'another process'} holds it`;
+  const soon = waiting && setTimeout(waiting, 1000);
+  const late = setTimeout(() => {
+    done();
+    const why = `the wait ended after ${Math.ceil(most / 60_000)} minutes for ${held()}`;
+    give(Object.assign(new Error(why), { code: 'ESTORE' }));
+  }, most);
+  // A lock that is free in a moment still serves to finish what was begun.
+  let stop: NodeJS.Timeout | undefined;
+  const listening = whileWaiting(() => {
+    stop ??= setTimeout(() => {
+      done();
+      give(new StoppedWait(`stopped while waiting for ${held()}`));
+    }, 500);
+  });
+  const done = (): void => {
+    clearTimeout(soon);
+    clearTimeout(stop);
+    clearTimeout(late);
+    listening();
+  };
+  return done;
 }
 
 function letGo(holder: ChildProcessByStdio<Writable, Readable, Readable>): Promise<void> {

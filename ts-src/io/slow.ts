@@ -12,14 +12,14 @@ const silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
 /** When each wait was last reported: many waits for one server are reported once. */
 const lastSaid = new Map<string, number>();
 
-/** Waits for another machine. Reports the wait if it takes long. */
-export async function slowly<T>(what: string, work: Promise<T>): Promise<T> {
+/** Waits for another machine or process. Reports the wait if it takes long. `more`: what to add to the report. */
+export async function slowly<T>(what: string, work: Promise<T>, more: () => string = () => ''): Promise<T> {
   const begun = Date.now();
   const timer = setInterval(() => {
     const now = Date.now();
     if (now - (lastSaid.get(what) ?? 0) < silence * 900) return;
     lastSaid.set(what, now);
-    tell(`still waiting for ${what} (${Math.round((now - begun) / 1000)} s)`);
+    tell(`still waiting for ${what}${more()} (${Math.round((now - begun) / 1000)} s)`);
   }, silence * 1000);
   timer.unref();
   try {

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome } from '../io/process.ts';
+import { whileWaiting } from '../io/signals.ts';
 import { slowly } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import { remoteName, type RemotePlace } from '../model/remote-place.ts';
@@ -165,8 +166,16 @@ export class SshConnection {
     });
     const kill = () => holder.kill('SIGKILL');
     const late = setTimeout(kill, patience.lock);
-    const isHeld = await slowly(this.host, held);
+    let stopped = false;
+    const listening = whileWaiting(() => {
+      stopped = true;
+      kill();
+    });
+    const lock = `${remoteName(this.place)}/.slipway.lock`;
+    const isHeld = await slowly(`the lock ${lock}, which another process may hold`, held);
     clearTimeout(late);
+    listening();
+    if (!isHeld && stopped) throw fault(`stopped while waiting for the lock ${lock}`);
     if (!isHeld && holder.killed) throw this.silent(patience.lock);
     if (!isHeld) throw this.refusal({ code: await ended, stderr: said });
     try {

@@ -122,7 +122,7 @@ export async function ensureBase(request: BaseRequest): Promise<Result<Base>> {
       const other = await current();
       return other ? good(other) : makeBase(request, target);
     },
-    () => request.progress(`waiting for another slipway that makes the base of ${name}`),
+    { waiting: () => request.progress(`waiting for another slipway that makes the base of ${name}`) },
   );
 }
 

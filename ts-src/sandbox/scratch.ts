@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { exists, privateFolder, makeFolder } from '../io/files.ts';
-import { holdMutex, shareMutex, type Release } from '../io/mutex.ts';
-import { run } from '../io/process.ts';
+import { holdMutex, shareMutex, tryMutex, type Release } from '../io/mutex.ts';
 import type { Driver } from './driver.ts';
 
 let session: string | undefined;
@@ -23,14 +22,15 @@ export async function openScratch(state: string, driver: Driver, say?: (line: st
   const all = privateFolder(join(state, 'work'));
   for (const part of rootFolders) if (exists(join(state, part))) privateFolder(join(state, part));
   const waiting = () => say?.(`waiting for a clean-up of ${state}`);
-  locks = [await shareMutex(useLock(state), waiting)];
+  locks = [await shareMutex(useLock(state), { waiting })];
   for (const name of readdirSync(all)) {
     if (name.endsWith('.lock')) continue;
-    const free = await run('flock', ['--exclusive', '--nonblock', join(all, `${name}.lock`), 'true']);
-    if (free.code !== 0) continue;
+    const free = await tryMutex(join(all, `${name}.lock`));
+    if (!free) continue;
     await driver.removeContainers?.(name);
     await driver.remove(join(all, name));
     rmSync(join(all, `${name}.lock`), { force: true });
+    await free();
   }
   const name = `${process.pid}-${randomBytes(8).toString('hex')}`;
   locks.push(await holdMutex(join(all, `${name}.lock`)));

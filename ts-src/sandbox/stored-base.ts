@@ -145,7 +145,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
       if (fetched.ok) writeWhole(kept, JSON.stringify(fetched.value));
       return fetched;
     },
-    () => request.progress(`waiting for another slipway that fetches the base of ${name}`),
+    { waiting: () => request.progress(`waiting for another slipway that fetches the base of ${name}`) },
   );
 }
 

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { entriesBelow, exists, privateFolder, readJson, writeWhole, makeFolder } from '../../io/files.ts';
-import { holdMutex } from '../../io/mutex.ts';
+import { holdMutex, lockPatience } from '../../io/mutex.ts';
 import { isBuildType, rulesOf } from '../../model/build-types/index.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -62,7 +62,7 @@ export async function openObjects(
   const place = join(state, 'objects', sha256(`${graph.id}/${p.name}`).slice(0, 24));
   const folder = join(place, 'obj');
   const file = join(place, 'record.json');
-  const release = await holdMutex(`${place}.lock`);
+  const release = await holdMutex(`${place}.lock`, { most: lockPatience.task });
   const { source: _source, dependencies: _dependencies, ...frame } = request.resolved.inputs();
   const now: ObjectsRecord = {
     schema: 1,
