@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
 import { readBody } from '../io/response.ts';
+import { slowly } from '../io/slow.ts';
 import { credentials } from '../store/s3-credentials.ts';
 import { asMap, own } from '../read/yaml.ts';
 
@@ -36,7 +37,11 @@ export class Aws {
   ) {}
 
   /** Sends a request. Retries while the service is busy or limits the request rate. */
-  async send(request: AwsRequest): Promise<Buffer> {
+  send(request: AwsRequest): Promise<Buffer> {
+    return slowly(`AWS (${request.service} in ${this.region})`, this.sendPatiently(request));
+  }
+
+  private async sendPatiently(request: AwsRequest): Promise<Buffer> {
     const base = this.endpoint?.replace(/\/$/, '') ?? `https://${request.service}.${this.region}.amazonaws.com`;
     // Node 18 has Web Crypto, but not as the global that the signer expects.
     if (!('crypto' in globalThis)) Object.assign(globalThis, { crypto: webcrypto });

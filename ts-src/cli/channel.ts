@@ -17,7 +17,9 @@ import {
   placeOption,
   placesOf,
   readChannel,
+  report,
   withOutlet,
+  type Line,
   type Opened,
 } from './channels.ts';
 import { defineCommand, exit, showDiagnostics, writeMessage, writeOutput, type ValuesOf } from './command.ts';
@@ -67,8 +69,8 @@ async function answer(
   const json = values.json === true;
   if (what === undefined) return list(opened, json);
   if (what === 'diff') return diff(opened, names, json);
-  if (what === 'gc') return collect(opened, names, values['dry-run'] === true);
-  if (what === 'renew') return renew(opened, names, values.repository);
+  if (what === 'gc') return report(await collect(opened, names, values['dry-run'] === true), json);
+  if (what === 'renew') return report(await renew(opened, names, values.repository), json);
   return names.length ? undefined : show(opened, what, json);
 }
 
@@ -218,12 +220,12 @@ async function diff({ store }: Opened, names: readonly string[], json: boolean):
   return good(json ? `${JSON.stringify(difference)}\n` : renderDifference(difference).replace(/^\n/, ''));
 }
 
-async function collect(opened: Opened, names: readonly string[], dryRun: boolean): Promise<Result<string>> {
+async function collect(opened: Opened, names: readonly string[], dryRun: boolean): Promise<Result<Line[]>> {
   const { store, workspace } = opened;
   const { distro } = workspace;
   const { grace_days: graceDays } = distro.publish;
   const now = Date.now();
-  const lines: string[] = [];
+  const lines: Line[] = [];
   const notes: Diagnostic[] = [];
   for (const name of names.length ? names : await channelNames(store)) {
     const read = await readChannel(store, name);
@@ -233,7 +235,8 @@ async function collect(opened: Opened, names: readonly string[], dryRun: boolean
       notes.push(busy(name));
       continue;
     }
-    lines.push(`${name}: ${expired.length} states ${dryRun ? 'would go' : 'went'}`);
+    const text = `${name}: ${expired.length} states ${dryRun ? 'would go' : 'went'}`;
+    lines.push({ name, states: expired.length, done: !dryRun, text });
     const places = await placesOf(opened, read.value, undefined);
     for (const endpoint of places.ok ? places.value : []) {
       const swept = await sweepRepository(store, name, endpoint, { graceDays, now, dryRun });
@@ -242,13 +245,14 @@ async function collect(opened: Opened, names: readonly string[], dryRun: boolean
         continue;
       }
       const bytes = swept.removed.reduce((n, f) => n + f.size, 0);
-      lines.push(
+      const { waiting, kept } = swept;
+      const text =
         `${endpoint.where}: ${dryRun ? 'would remove' : 'removed'} ${swept.removed.length} files of ` +
-          `${megabytes(bytes)}; ${swept.waiting} wait for ${graceDays} days, ${swept.kept} stay`,
-      );
+        `${megabytes(bytes)}; ${waiting} wait for ${graceDays} days, ${kept} stay`;
+      lines.push({ where: endpoint.where, removed: swept.removed.length, bytes, waiting, kept, done: !dryRun, text });
     }
   }
-  return good(`${lines.join('\n')}\n`, notes);
+  return good(lines, notes);
 }
 
 const busy = (where: string): Diagnostic => ({
@@ -261,9 +265,9 @@ async function renew(
   opened: Opened,
   names: readonly string[],
   to: readonly string[] | undefined,
-): Promise<Result<string> | undefined> {
+): Promise<Result<Line[]> | undefined> {
   if (!names.length) return undefined;
-  const lines: string[] = [];
+  const lines: Line[] = [];
   for (const name of names) {
     const read = await readChannel(opened.store, name);
     if (!read.ok) return read;
@@ -287,9 +291,9 @@ async function renew(
       };
     const { former, gone } = moved.value;
     const rest = gone ? `; ${gone} former states can't be read any more` : '';
-    lines.push(
-      `${name}: signed again at ${places.value.map((p) => p.where).join(', ')}, ${former} former states${rest}`,
-    );
+    const at = places.value.map((p) => p.where);
+    const text = `${name}: signed again at ${at.join(', ')}, ${former} former states${rest}`;
+    lines.push({ name, places: at, former, gone, text });
   }
-  return good(`${lines.join('\n')}\n`);
+  return good(lines);
 }

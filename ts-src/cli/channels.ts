@@ -144,3 +144,14 @@ export function withOutlet<T>(
     return { ...done, diagnostics: [...health, ...done.diagnostics] };
   });
 }
+
+/** One line of what was done, with its parts for programs. */
+export type Line = { readonly text: string } & Readonly<Record<string, unknown>>;
+
+/** The lines as text, or their parts as JSON. */
+export const report = (done: Result<Line[]> | undefined, json: boolean): Result<string> | undefined => {
+  if (!done?.ok) return done;
+  const parts = done.value.map(({ text: _text, ...fields }) => fields);
+  const lines = done.value.map(({ text }) => text).join('\n');
+  return good(`${json ? JSON.stringify(parts) : lines}\n`, done.diagnostics);
+};

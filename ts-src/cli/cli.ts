@@ -14,7 +14,6 @@ export { killAll as abandon } from '../io/process.ts';
 /** Finds the command, parses its options and runs it. Returns the process's exit code. */
 export async function main(args: string[]): Promise<number> {
   onSlow((text) => writeNote(`${text}\n`));
-  if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help']);
@@ -62,6 +61,7 @@ export async function main(args: string[]): Promise<number> {
   }
   if (parsed.values.quiet) beQuiet();
   try {
+    if (process.env.SLIPWAY_ERRORS_FILE) rmSync(process.env.SLIPWAY_ERRORS_FILE, { force: true });
     const code = await command.run(parsed.values as Parameters<Command['run']>[0], parsed.positionals);
     // The command itself said what is wrong.
     if (code === exit.usage) writeMessage(`    slipway ${name} --help shows its usage\n`);

@@ -103,6 +103,7 @@ async function init(root: string, folder: string, values: Values): Promise<numbe
     ]);
     return exit.failed;
   }
+  if (refusesLinks(root, Object.keys(files))) return exit.failed;
   for (const [path, text] of Object.entries(files)) writeWhole(join(root, path), text, { sync: false });
   writeRecord(root, { slipway: SLIPWAY_VERSION, answers: answers.value, files });
   writeOutput(`Wrote the farm of ${answers.value.organization} to ${root}: ${Object.keys(files).length} files.
@@ -126,15 +127,7 @@ async function update(root: string, values: Values): Promise<number> {
   }
   const wanted = answers?.value ?? record.value.answers;
   const files = renderDeployment(wanted);
-  const out = [...Object.keys(record.value.files), ...Object.keys(files)].find((path) => passesLink(root, path));
-  if (out !== undefined) {
-    showDiagnostics([
-      error('deploy-folder', `a link in the folder leads elsewhere: ${out} would be written or removed there`, {
-        hint: 'replace the link with a folder',
-      }),
-    ]);
-    return exit.failed;
-  }
+  if (refusesLinks(root, [...Object.keys(record.value.files), ...Object.keys(files)])) return exit.failed;
   const changes = await planUpdate(root, record.value.files, files);
   for (const change of changes) show(change);
   if (!changes.length) writeOutput('Nothing to change.\n');
@@ -152,6 +145,18 @@ async function update(root: string, values: Values): Promise<number> {
     }),
   ]);
   return exit.failed;
+}
+
+/** Reports a path that leads out of the folder; false if there is none. */
+function refusesLinks(root: string, paths: readonly string[]): boolean {
+  const out = paths.find((path) => passesLink(root, path));
+  if (out === undefined) return false;
+  showDiagnostics([
+    error('deploy-folder', `a link in the folder leads elsewhere: ${out} would be written or removed there`, {
+      hint: 'replace the link with a folder',
+    }),
+  ]);
+  return true;
 }
 
 /** Whether a part of a path, which may not exist yet, is a link out of the folder. */

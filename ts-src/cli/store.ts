@@ -63,7 +63,7 @@ does the same with the state folder at its end, and with the store if it is in t
     const opened = await openStore(distro.store, root, state, undefined);
     const json = values.json === true;
     if (what === 'show') return show(opened, state, json);
-    if (what === 'verify') return verify(opened, join(state, 'verify'));
+    if (what === 'verify') return verify(opened, join(state, 'verify'), json);
     const rules = stateRules(distro);
     return collectAll(
       workspace.value,
@@ -162,7 +162,7 @@ async function show(opened: Store, state: string, json: boolean): Promise<number
   return exit.ok;
 }
 
-async function verify(opened: Store, cache: string): Promise<number> {
+async function verify(opened: Store, cache: string, json: boolean): Promise<number> {
   let good = 0;
   const bad: string[] = [];
   for await (const { name } of opened.blobs.list('objects')) {
@@ -179,6 +179,7 @@ async function verify(opened: Store, cache: string): Promise<number> {
     }
   }
   for (const name of bad) writeMessage(`damaged, removed: ${name}\n`);
-  writeOutput(`${good} things are as they were written, ${bad.length} were damaged\n`);
+  const text = `${good} things are as they were written, ${bad.length} were damaged`;
+  writeOutput(`${json ? JSON.stringify({ sound: good, removed: bad }) : text}\n`);
   return bad.length ? exit.failed : exit.ok;
 }

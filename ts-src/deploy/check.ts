@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIf } from '../io/files.ts';
 import { run } from '../io/process.ts';
-import { listLeft, walkLeft } from '../io/untrusted.ts';
+import { LeftBehindError, listLeft, walkLeft } from '../io/untrusted.ts';
 import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import { checkCasc } from './jcasc.ts';
 import { checkPlugins, pluginTable } from './plugins.ts';
@@ -18,16 +18,13 @@ export interface Checked {
 
 /** Checks a farm's folder without network; reports every fault of every file. */
 export async function checkDeployment(root: string): Promise<Checked> {
-  const diagnostics = [
-    ...plugins(root),
-    ...(await casc(root)),
-    ...(await checkSecrets(root)),
-    ...(await conflictMarkers(root)),
-  ];
+  const diagnostics = plugins(root);
+  for (const check of [casc, checkSecrets, conflictMarkers])
+    diagnostics.push(...(await withoutLinks(() => check(root))));
   const ran = ['plugins', 'jcasc', 'secrets'];
   const missing: string[] = [];
   for (const tool of tools) {
-    const outcome = await tool.check(root);
+    const outcome = await withoutLinks(() => tool.check(root));
     if (typeof outcome === 'string') missing.push(outcome);
     else {
       ran.push(tool.name);
@@ -35,6 +32,16 @@ export async function checkDeployment(root: string): Promise<Checked> {
     }
   }
   return { diagnostics: sorted(diagnostics), ran, missing };
+}
+
+/** A link or a FIFO in place of a folder is a fault of the farm's folder; the other checks go on. */
+async function withoutLinks<T>(check: () => Promise<T>): Promise<T | Diagnostic[]> {
+  try {
+    return await check();
+  } catch (e) {
+    if (!(e instanceof LeftBehindError)) throw e;
+    return [error('deploy-folder', e.message, { hint: 'take it from git again' })];
+  }
 }
 
 function plugins(root: string): Diagnostic[] {
@@ -93,8 +100,11 @@ interface Tool {
   check(root: string): Promise<Diagnostic[] | string>;
 }
 
+/** Time limit of a tool in milliseconds: what it reads may keep it busy. */
+const longestTool = 10 * 60_000;
+
 async function runTool(name: string, args: string[], cwd: string): Promise<Diagnostic[] | string> {
-  const ran = await run(name, args, { cwd, limit: 1 << 20 });
+  const ran = await run(name, args, { cwd, limit: 1 << 20, signal: AbortSignal.timeout(longestTool) });
   if (ran.code === 127) return name;
   if (ran.code === 0) return [];
   const output = `${ran.stdout}\n${ran.stderr}`.trim().split('\n').slice(0, 40).join('\n');

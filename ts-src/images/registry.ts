@@ -9,6 +9,7 @@ import { run } from '../io/process.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { asMap, own } from '../read/yaml.ts';
 import { mediaTypes } from './docker.ts';
+import { slowly } from '../io/slow.ts';
 import { readBody } from '../io/response.ts';
 
 /** Content to push: bytes, or a file. */
@@ -142,7 +143,7 @@ export class Registry {
       if (answer.status >= 500 || answer.status === 429) throw new Error(fault);
       throw new RegistryFault(fault);
     };
-    return options.once ? send() : this.again(send);
+    return slowly(`the registry ${this.host}`, options.once ? send() : this.again(send));
   }
 
   private async authorization(): Promise<Record<string, string>> {

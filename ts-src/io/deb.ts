@@ -8,6 +8,9 @@ import { reasonIn } from './faults.ts';
 
 /** A Debian package is damaged, or contains something that Slipway's packages never contain. */
 export class PackageFileError extends Error {
+  /** As of a LeftBehindError. */
+  readonly code = 'ESTORE';
+
   /** `remedy`: what to do about it, where the message does not say. */
   constructor(
     message: string,

@@ -1,3 +1,5 @@
+import { numberFrom } from './patience.ts';
+
 type Tell = (text: string) => void;
 let tell: Tell = () => undefined;
 
@@ -7,7 +9,7 @@ export function onSlow(to: Tell): void {
 }
 
 /** Seconds until the first message, and between messages. */
-const silence = Number(process.env.SLIPWAY_SILENCE_SECONDS) || 10;
+const silence = numberFrom('SLIPWAY_SILENCE_SECONDS', 10, 3600);
 
 /** When each wait was last reported: many waits for one server are reported once. */
 const lastSaid = new Map<string, number>();

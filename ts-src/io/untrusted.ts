@@ -11,7 +11,10 @@ import { codeOf } from './faults.ts';
  * path must be a folder, the last one a regular file of limited size. Anything else is reported as a fault of that
  * code, with the path below the folder.
  */
-export class LeftBehindError extends Error {}
+export class LeftBehindError extends Error {
+  /** Where no task fails by it, it is an error for people as it is, not a bug. */
+  readonly code = 'ESTORE';
+}
 
 /** Maximum number of names in one folder, and in a whole tree. */
 export const mostNames = 500_000;

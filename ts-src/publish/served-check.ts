@@ -4,6 +4,8 @@ import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { ownIn } from '../model/maps.ts';
+import { longestFetch } from '../io/patience.ts';
+import { slowly } from '../io/slow.ts';
 import { run } from '../io/process.ts';
 import { renderSources } from '../render/sources.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -60,10 +62,14 @@ export async function checkServed(
     );
     writeFile(join(root, 'apt.conf'), configuration(root, [...new Set(samples.map((s) => s.architecture))]));
     const apt = (args: string[]) =>
-      run('apt-get', ['-q', ...args], {
-        cwd: join(root, 'got'),
-        env: { PATH: process.env.PATH, LC_ALL: 'C', APT_CONFIG: join(root, 'apt.conf') },
-      });
+      slowly(
+        endpoint.where,
+        run('apt-get', ['-q', ...args], {
+          cwd: join(root, 'got'),
+          env: { PATH: process.env.PATH, LC_ALL: 'C', APT_CONFIG: join(root, 'apt.conf') },
+          signal: AbortSignal.timeout(longestFetch),
+        }),
+      );
     const update = await apt(['update']);
     if (update.code !== 0 || /^W:/m.test(update.stderr)) return refused(endpoint, 'update from', update.stderr);
     for (const s of samples) {

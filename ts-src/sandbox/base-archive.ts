@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
+import { longestFetch } from '../io/patience.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -64,6 +65,8 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
     ...(process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {}),
     ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
   });
+  // An archive that sends bit by bit would hold apt without end.
+  const signal = AbortSignal.timeout(longestFetch);
   const plain = process.getuid?.() !== 0;
   const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
   if (plain || !(await canConfine())) {
@@ -77,6 +80,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
         cwd: '/',
         detached: true,
         env: env(folder),
+        signal,
         ...input(command.input),
       });
     } finally {
@@ -108,7 +112,7 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
       'mmdebstrap',
       ...command.args,
     ],
-    { log, cwd: '/', detached: true, env: env(confinedFolder), ...input(command.input) },
+    { log, cwd: '/', detached: true, env: env(confinedFolder), signal, ...input(command.input) },
   );
   if (made.code === 0) {
     renameSync(join(temporary, 'base.tar'), join(work, 'base.tar'));

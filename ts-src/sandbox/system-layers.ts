@@ -1,15 +1,18 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { exists, noteUse, privateFolder, readJson, writeWhole, makeFolder } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
 import { checkLeft } from '../io/untrusted.ts';
+import { longestFetch } from '../io/patience.ts';
+import { slowly } from '../io/slow.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
-import { filePrefix, isDebFile, type PackageMirror } from './package-mirror.ts';
+import { takePackages } from './fetched-packages.ts';
+import { filePrefix, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
 
 const statusFile = 'var/lib/dpkg/status';
@@ -231,11 +234,13 @@ export class SystemLayers {
   }
 
   private async download(missing: readonly string[]): Promise<Result<true>> {
+    // An archive that sends bit by bit would hold apt without end.
+    const signal = AbortSignal.timeout(longestFetch);
     const work = newScratch(this.room.state);
     // A folder on the same file system, so that files can be moved atomically.
     const fetched = mkdtempSync(join(this.archives(), '.new-'));
     try {
-      const got = await this.enterForDownload(work, fetched, missing);
+      const got = await this.enterForDownload(work, fetched, missing, signal);
       if (got.code === 0) {
         takePackages(fetched, this.archives());
         return good(true);
@@ -244,17 +249,27 @@ export class SystemLayers {
       await this.room.driver.remove(fetched);
     }
     return bad(
-      error('system-fetch', `apt could not fetch ${shortList(missing)}`, {
-        file: this.room.log,
-        hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
-      }),
+      error(
+        'system-fetch',
+        `apt could not fetch ${shortList(missing)}${signal.aborted ? ` within ${longestFetch / 60_000} minutes` : ''}`,
+        {
+          file: this.room.log,
+          hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
+        },
+      ),
     );
   }
 
-  private async enterForDownload(work: string, folder: string, missing: readonly string[]): Promise<Outcome> {
-    return this.room.driver.enter({
+  private async enterForDownload(
+    work: string,
+    folder: string,
+    missing: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const entered = this.room.driver.enter({
       root: { layers: [this.room.base.root] },
       network: true,
+      signal,
       user: 'root',
       work,
       env: aptEnvironment(await this.room.proxy()),
@@ -271,6 +286,7 @@ export class SystemLayers {
         ...missing,
       ],
     });
+    return slowly('the archive of system packages', entered);
   }
 
   /**
@@ -280,15 +296,5 @@ export class SystemLayers {
   async status(layers: readonly string[]): Promise<string | undefined> {
     const layer = layers.find((l) => exists(join(l, statusFile)));
     return layer === undefined ? undefined : checkLeft(layer, statusFile, largestStatus);
-  }
-}
-
-/** Moves files that apt fetched in a root to the shared folder: only regular files, without special permissions. */
-export function takePackages(from: string, to: string): void {
-  for (const name of readdirSync(from).filter(isDebFile)) {
-    const path = join(from, name);
-    if (!lstatSync(path).isFile()) continue;
-    if ((lstatSync(path).mode & 0o7022) !== 0) chmodSync(path, 0o644);
-    renameSync(path, join(to, name));
   }
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { readIf } from '../io/files.ts';
 import { homeFolder } from '../io/home.ts';
+import { readBody } from '../io/response.ts';
+import { isObject } from '../model/stored.ts';
 
 export interface Keys {
   accessKeyId: string;
@@ -54,16 +56,21 @@ function fromFile(env: NodeJS.ProcessEnv): Keys | undefined {
   return id && secret ? keysOf(id, secret, value('aws_session_token')) : undefined;
 }
 
-interface RoleAnswer {
-  AccessKeyId: string;
-  SecretAccessKey: string;
-  Token: string;
-  Expiration: string;
+/** Credentials of a role, with the time until which they are used; undefined if the answer has none. */
+async function roleKeys(answer: Response): Promise<{ keys: Keys; until: number } | undefined> {
+  const data = answer.ok ? await readBody(answer, largestAnswer) : undefined;
+  const said: unknown = data && JSON.parse(data.toString('utf8'));
+  const text = (key: string): string | undefined => {
+    const value = isObject(said) && Object.hasOwn(said, key) ? said[key] : undefined;
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const [id, secret] = [text('AccessKeyId'), text('SecretAccessKey')];
+  if (id === undefined || secret === undefined) return undefined;
+  const until = Date.parse(text('Expiration') ?? '') - 300_000;
+  return { keys: keysOf(id, secret, text('Token')), until: Number.isNaN(until) ? 0 : until };
 }
-const lasting = (a: RoleAnswer): { keys: Keys; until: number } => ({
-  keys: keysOf(a.AccessKeyId, a.SecretAccessKey, a.Token),
-  until: Date.parse(a.Expiration) - 300_000,
-});
+
+const largestAnswer = 1 << 20;
 
 async function fromContainer(env: NodeJS.ProcessEnv): Promise<{ keys: Keys; until: number } | undefined> {
   const url =
@@ -82,7 +89,7 @@ async function fromContainer(env: NodeJS.ProcessEnv): Promise<{ keys: Keys; unti
       headers: token ? { authorization: token } : {},
       signal: AbortSignal.timeout(5000),
     });
-    return answer.ok ? lasting((await answer.json()) as RoleAnswer) : undefined;
+    return await roleKeys(answer);
   } catch {
     return undefined;
   }
@@ -104,7 +111,7 @@ async function fromInstance(env: NodeJS.ProcessEnv): Promise<{ keys: Keys; until
       .trim()
       .split('\n')[0];
     const answer = await fetch(`${roles}${role}`, { headers, signal: AbortSignal.timeout(2000) });
-    return answer.ok ? lasting((await answer.json()) as RoleAnswer) : undefined;
+    return await roleKeys(answer);
   } catch {
     return undefined;
   }

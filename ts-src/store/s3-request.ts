@@ -3,14 +3,15 @@ import { request as httpRequest, type Agent, type ClientRequest, type IncomingMe
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
+import { numberFrom } from '../io/patience.ts';
 import { save, type Target } from './s3-download.ts';
 
 /** Maximum time without data on a connection, and for the answer after the request was sent, in milliseconds. */
-const silence = Number(process.env.SLIPWAY_S3_SILENCE_SECONDS) * 1000 || 60_000;
+const silence = numberFrom('SLIPWAY_S3_SILENCE_SECONDS', 60, 3600) * 1000;
 /** Bytes per second below which a connection counts as silent: a server may send a byte now and then without end. */
 const slowest = 100;
 /** Time limit of a request in milliseconds, whatever its size. */
-const longest = Number(process.env.SLIPWAY_S3_REQUEST_SECONDS) * 1000 || 2 * 3_600_000;
+const longest = numberFrom('SLIPWAY_S3_REQUEST_SECONDS', 7200, 86_400) * 1000;
 /** Size limit in bytes of an answer in memory; the largest is the index of a scope. */
 const largest = 1 << 30;
 

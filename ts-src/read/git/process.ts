@@ -3,13 +3,14 @@ import { dirname } from 'node:path';
 import { error, bad, good, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { sizeText } from '../../model/sizes.ts';
+import { longestFetch, numberFrom } from '../../io/patience.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials, patientSsh } from './credentials.ts';
 import { isRedirected, redirectIn, staysOnHost, tracing } from './redirects.ts';
 
 /** Seconds without data after which a server is given up. */
-export const stallSeconds = Number(process.env.SLIPWAY_STALL_SECONDS) || 60;
+export const stallSeconds = numberFrom('SLIPWAY_STALL_SECONDS', 60, 3600);
 
 /** Slipway's settings for git. They follow those in the environment (credentials). */
 const settings: [string, string][] = [
@@ -96,8 +97,7 @@ const passing =
   /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 /** Seconds between attempts. */
 const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-/** Time limit of one request, and of reading a folder; large repositories over slow networks take minutes. */
-export const longest = (Number(process.env.SLIPWAY_FETCH_MINUTES) || 60) * 60_000;
+export { longestFetch as longest };
 
 export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
@@ -130,7 +130,7 @@ export const environmentFor = (url: string): NodeJS.ProcessEnv => ({ ...environm
 async function followRedirect(ask: { url: string; env: NodeJS.ProcessEnv }, hops: number): Promise<boolean> {
   if (hops >= mostRedirects) return false;
   const { at, onHost } = placeOf(ask.url);
-  const signal = AbortSignal.timeout(longest);
+  const signal = AbortSignal.timeout(longestFetch);
   const { stderr } = await git(['ls-remote', '--', ask.url, 'HEAD'], {
     env: { ...ask.env, ...tracing },
     limited: true,
@@ -167,12 +167,12 @@ export async function patiently(
   let hops = 0;
   for (let tried = 0; ; tried++) {
     const ask = askFor(url, submodule === true);
-    const signal = AbortSignal.timeout(longest);
+    const signal = AbortSignal.timeout(longestFetch);
     const o = await slowly(
       hostOf(url),
       git(args(ask.url), { ...options, limited: true, env: { ...ask.env, ...options.env }, signal }),
     );
-    if (signal.aborted) return { ...o, stderr: `it took longer than ${longest / 60_000} minutes` };
+    if (signal.aborted) return { ...o, stderr: `it took longer than ${longestFetch / 60_000} minutes` };
     if (o.code !== 0 && isRedirected(o.stderr) && (await followRedirect(ask, hops++))) continue;
     const why = o.code === 0 ? undefined : passingFault(o.stderr);
     const seconds = why && waits[why][tried];
