@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeRoom } from '../model/make-room.ts';
 import { lastLine } from '../text/cut.ts';
@@ -91,10 +91,23 @@ function fileIn(path: string): string | undefined {
   }
 }
 
+/** An error's paths, with the names of folders in place of handles (io/held-folders). */
+function placesOf({ code, syscall, path, dest }: NodeJS.ErrnoException & { dest?: string }) {
+  const shown = (at: string | undefined): string | undefined =>
+    at?.replace(/^\/proc\/self\/fd\/\d+/, (handle) => {
+      try {
+        return readlinkSync(handle);
+      } catch {
+        return 'a folder';
+      }
+    });
+  return { code, syscall, path: shown(path), dest: shown(dest) };
+}
+
 /** A message for an error of the environment; undefined for a bug. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;
-  const { code, path: first, dest, syscall } = e as NodeJS.ErrnoException & { dest?: string };
+  const { code, syscall, path: first, dest } = placesOf(e);
   // Node reports ENOENT if a read-only file system refuses a recursive mkdir.
   if (code === 'ENOENT' && syscall === 'mkdir')
     return `${first}: the folder can't be made: is the file system above it read-only?`;

@@ -1,14 +1,15 @@
-import { statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { makeFolder } from './files.ts';
 import { lockHolder } from './lock-holder.ts';
+import { isOurs } from './own-folders.ts';
 import { whileWaiting } from './signals.ts';
 import { slowly } from './slow.ts';
 import { lastLine } from '../text/cut.ts';
-import { systemFault } from './faults.ts';
+import { codeOf, systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
 
 export interface WaitOptions {
@@ -69,20 +70,20 @@ async function wait(path: string, kind: readonly string[], options: WaitOptions)
   return release;
 }
 
-function hold(path: string, kind: readonly string[], options: WaitOptions): Promise<Release | undefined> {
+async function hold(path: string, kind: readonly string[], options: WaitOptions): Promise<Release | undefined> {
   makeFolder(dirname(path));
-  // flock(1) would wait for the other end of a FIFO.
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found && !found.isFile() && !found.isDirectory())
-    return Promise.reject(Object.assign(new Error(`can't lock ${path}: it is no file`), { code: 'ENXIO', path }));
+  const handle = openLock(path);
   return new Promise((resolve, reject) => {
-    const holder = spawn('flock', [...kind, '--no-fork', path, 'cat'], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+    const holder = spawn('flock', [...kind, '--no-fork', '/proc/self/fd/3', 'cat'], {
+      stdio: ['pipe', 'pipe', 'pipe', handle],
       env: plainEnvironment(),
       detached: true,
     });
+    closeSync(handle);
+    const { stdin, stdout, stderr } = holder;
+    if (!stdin || !stdout || !stderr) throw new Error('flock has no pipes');
     let words = '';
-    holder.stderr.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
+    stderr.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
     const done = endOfWait(path, options, (fault) => {
       holder.off('close', refused);
       reject(fault);
@@ -98,17 +99,37 @@ function hold(path: string, kind: readonly string[], options: WaitOptions): Prom
       reject(e);
     });
     holder.on('close', refused);
-    holder.stdin.on('error', () => undefined);
+    stdin.on('error', () => undefined);
     // cat echoes it as soon as it runs: then the lock is held.
-    holder.stdin.write('\n');
-    holder.stdout.once('data', () => {
+    stdin.write('\n');
+    stdout.once('data', () => {
       done();
       holder.off('close', refused);
       holder.unref();
-      for (const pipe of [holder.stdin, holder.stdout, holder.stderr]) if (pipe instanceof Socket) pipe.unref();
-      resolve(() => letGo(holder));
+      for (const pipe of [stdin, stdout, stderr]) if (pipe instanceof Socket) pipe.unref();
+      resolve(() => letGo(holder, stdin));
     });
   });
+}
+
+/**
+ * Opens the file of a lock. flock(1) would wait for the other end of a FIFO, and make a file wherever a link leads.
+ */
+function openLock(path: string): number {
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW, O_CREAT } = constants;
+  const open = (more: number): number => openSync(path, O_RDONLY | O_NONBLOCK | more, 0o666);
+  let handle: number;
+  try {
+    handle = open(O_NOFOLLOW);
+  } catch (e) {
+    if (codeOf(e) === 'ENOENT') handle = open(O_NOFOLLOW | O_CREAT);
+    else if (codeOf(e) === 'ELOOP' && isOurs(lstatSync(path))) handle = open(0);
+    else throw e;
+  }
+  const found = fstatSync(handle);
+  if (found.isFile() || found.isDirectory()) return handle;
+  closeSync(handle);
+  throw Object.assign(new Error(`can't lock ${path}: it is no file`), { code: 'ENXIO', path });
 }
 
 /** Watches a wait: reports it, and ends it at its limit and when this process is to end. Returns the watch's end. */
@@ -141,12 +162,12 @@ function endOfWait(
   return done;
 }
 
-function letGo(holder: ChildProcessByStdio<Writable, Readable, Readable>): Promise<void> {
+function letGo(holder: ChildProcess, input: Writable): Promise<void> {
   if (holder.exitCode !== null || holder.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
     holder.ref();
     holder.once('exit', () => resolve());
-    holder.stdin.end();
+    input.end();
   });
 }
 

@@ -1,8 +1,8 @@
 import { copyFileSync, linkSync, renameSync, rmSync, rmdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { syncFile } from '../io/write.ts';
-import { readRegular, sha256File, temporaryBeside, writeTogether, writeWhole, makeFolder } from '../io/files.ts';
-import { OwnFolders } from '../io/own-folders.ts';
+import { readRegular, sha256File, temporaryBeside, writeTogether, writeWhole } from '../io/files.ts';
+import { HeldFolders } from '../io/held-folders.ts';
 import { withMutex } from '../io/mutex.ts';
 import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
@@ -18,35 +18,38 @@ export class FolderEndpoint implements Endpoint {
   readonly served = true;
   readonly width = 4;
   private readonly blobs: FileBlobs;
-  private readonly folders: OwnFolders;
+  private readonly folders: HeldFolders;
 
   constructor(readonly folder: string) {
     this.where = folder;
     this.id = `file:${encodeURI(folder)}`;
     this.uri = `file://${encodeURI(folder)}`;
     this.blobs = new FileBlobs(folder);
-    this.folders = new OwnFolders(folder);
+    this.folders = new HeldFolders(folder);
   }
 
-  private path = (name: string): string => this.folders.path(name);
+  /** The path of a file that is written. */
+  private path = (name: string): string => this.folders.place(name);
 
   during<T>(_purpose: Purpose, work: () => Promise<T>): Promise<T> {
-    return withMutex(this.path('.slipway.lock'), work);
+    return withMutex(join(this.folder, '.slipway.lock'), work);
   }
 
   read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
-    return this.blobs.getTagged(name);
+    const path = this.folders.find(name);
+    if (path === undefined) return Promise.resolve(undefined);
+    return new FileBlobs(dirname(path)).getTagged(basename(path));
   }
 
   has(name: string, size: number): boolean {
-    return statSync(this.path(name), { throwIfNoEntry: false })?.size === size;
+    const path = this.folders.find(name);
+    return path !== undefined && statSync(path, { throwIfNoEntry: false })?.size === size;
   }
 
   async placeFile(name: string, file: LocalFile): Promise<Placed> {
     const path = this.path(name);
     const there = await this.compare(path, file.sha256, file.size);
     if (there) return there;
-    makeFolder(dirname(path));
     try {
       linkSync(file.path, path);
       return 'written';
@@ -128,7 +131,6 @@ export class FolderEndpoint implements Endpoint {
   /** Replaces a name by a hard link to an existing file; false if the file system can't. */
   private putLike(name: string, like: string): boolean {
     const path = this.path(name);
-    makeFolder(dirname(path));
     const temporary = temporaryBeside(path);
     try {
       linkSync(this.path(like), temporary);
@@ -159,12 +161,19 @@ export class FolderEndpoint implements Endpoint {
     return this.blobs.list(prefix);
   }
 
-  async remove(name: string): Promise<void> {
-    await this.blobs.remove(name);
+  remove(name: string): Promise<void> {
+    this.removeNow(name);
+    return Promise.resolve();
+  }
+
+  private removeNow(name: string): void {
+    const path = this.folders.find(name);
+    if (path === undefined) return;
+    rmSync(path, { force: true });
     // Also removes folders that became empty.
     for (let at = dirname(name); at.includes('/'); at = dirname(at)) {
       try {
-        rmdirSync(this.path(at));
+        rmdirSync(this.folders.find(at) ?? '');
       } catch {
         return;
       }

@@ -1,0 +1,102 @@
+import { constants, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { codeOf } from './faults.ts';
+import { isOurs } from './own-folders.ts';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+
+/**
+ * Paths below a folder that others may write to, through open handles of folders: whoever renames a folder, and puts a
+ * link in its place, changes no path that was given out. A link of another user in place of a folder is refused; links
+ * of this user and of root are an administrator's. Handles stay open until the process ends: a path that was given out
+ * must never lead to the folder of a later handle.
+ */
+export class HeldFolders {
+  private readonly held = new Map<string, number>();
+  constructor(private readonly root: string) {}
+
+  /** The path of a file; undefined if a folder above it is missing. */
+  find(name: string): string | undefined {
+    const folder = this.open(folderOf(name), false);
+    return folder === undefined ? undefined : `${handlePath(folder)}/${name.slice(name.lastIndexOf('/') + 1)}`;
+  }
+
+  /** The path of a file, whose folders are made. */
+  place(name: string): string {
+    const path = this.open(folderOf(name), true) === undefined ? undefined : this.find(name);
+    if (path === undefined)
+      throw Object.assign(new Error(`no folder for ${name}`), { code: 'ESTALE', path: this.root });
+    return path;
+  }
+
+  private open(folder: string, make: boolean): number | undefined {
+    const known = this.held.get(folder);
+    if (known !== undefined) {
+      if (fstatSync(known).nlink > 0) return known;
+      // It was removed meanwhile.
+      this.held.delete(folder);
+    }
+    const handle = folder === '' ? this.openRoot(make) : this.openBelow(folder, make);
+    if (handle !== undefined) this.held.set(folder, handle);
+    return handle;
+  }
+
+  private openRoot(make: boolean): number | undefined {
+    if (make) mkdirSync(this.root, { recursive: true });
+    return unlessMissing(() => openSync(this.root, O_RDONLY | O_DIRECTORY));
+  }
+
+  private openBelow(folder: string, make: boolean): number | undefined {
+    const above = this.open(folderOf(folder), make);
+    if (above === undefined) return undefined;
+    const path = `${handlePath(above)}/${folder.slice(folder.lastIndexOf('/') + 1)}`;
+    if (make) unlessThere(() => mkdirSync(path));
+    return unlessMissing(() => {
+      try {
+        return openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      } catch (e) {
+        if (!['ELOOP', 'ENOTDIR'].includes(codeOf(e) ?? '') || !lstatSync(path).isSymbolicLink()) throw e;
+        return openSync(this.linked(path, folder, above), O_RDONLY | O_DIRECTORY);
+      }
+    });
+  }
+
+  /** Where a link leads that this user or root made. */
+  private linked(path: string, folder: string, above: number): string {
+    const before = lstatSync(path, { bigint: true });
+    const target = readlinkSync(path);
+    const after = lstatSync(path, { bigint: true });
+    if (!isOurs({ uid: Number(before.uid) }) || !isSame(before, after))
+      throw Object.assign(
+        new Error(
+          `${join(this.root, folder)}: a link of another user (${before.uid}): remove it, or give it to root (chown -h)`,
+        ),
+        { code: 'ESTORE' },
+      );
+    return isAbsolute(target) ? target : `${handlePath(above)}/${target}`;
+  }
+}
+
+const folderOf = (name: string): string => (name.includes('/') ? dirname(name) : '');
+const handlePath = (handle: number): string => `/proc/self/fd/${handle}`;
+
+/** Renaming a link changes its ctime. */
+const isSame = (a: BigIntStats, b: BigIntStats): boolean =>
+  a.isSymbolicLink() && a.ino === b.ino && a.dev === b.dev && a.ctimeNs === b.ctimeNs;
+
+function unlessMissing<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (e) {
+    if (codeOf(e) === 'ENOENT') return undefined;
+    throw e;
+  }
+}
+
+function unlessThere(work: () => void): void {
+  try {
+    work();
+  } catch (e) {
+    if (codeOf(e) !== 'EEXIST') throw e;
+  }
+}
