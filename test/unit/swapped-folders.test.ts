@@ -3,6 +3,7 @@ import {
   lchownSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -66,4 +67,14 @@ it('an error names the folder, not its handle', () => {
   rmSync(join(root, 'named/a'), { recursive: true });
   writeFileSync(folders.place('a/b'), 'made again');
   expect(readdirSync(join(root, 'named/a'))).toEqual(['b']);
+});
+
+it('a repository with more folders than open files are allowed keeps few of them open', () => {
+  const folders = new HeldFolders(join(root, 'large'), 20);
+  const open = (): number => readdirSync('/proc/self/fd').length;
+  const before = open();
+  for (let i = 0; i < 500; i++) writeFileSync(folders.place(`pool/main/p/p${i}/file`), String(i));
+  expect(open() - before).toBeLessThanOrEqual(41);
+  for (let i = 0; i < 500; i++)
+    expect(readFileSync(folders.find(`pool/main/p/p${i}/file`) ?? '', 'utf8')).toBe(String(i));
 });

@@ -1,4 +1,13 @@
-import { constants, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  type BigIntStats,
+} from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { codeOf } from './faults.ts';
 import { isOurs } from './own-folders.ts';
@@ -8,12 +17,18 @@ const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 /**
  * Paths below a folder that others may write to, through open handles of folders: whoever renames a folder, and puts a
  * link in its place, changes no path that was given out. A link of another user in place of a folder is refused; links
- * of this user and of root are an administrator's. Handles stay open until the process ends: a path that was given out
- * must never lead to the folder of a later handle.
+ * of this user and of root are an administrator's. A path is valid until `most` other folders were used: a repository
+ * has more folders than a process may have open files.
  */
 export class HeldFolders {
+  /** Handles by folder, the one used last at the end. */
   private readonly held = new Map<string, number>();
-  constructor(private readonly root: string) {}
+  /** Handles whose paths may still be in use. */
+  private readonly retired: number[] = [];
+  constructor(
+    private readonly root: string,
+    private readonly most = 300,
+  ) {}
 
   /** The path of a file; undefined if a folder above it is missing. */
   find(name: string): string | undefined {
@@ -31,14 +46,30 @@ export class HeldFolders {
 
   private open(folder: string, make: boolean): number | undefined {
     const known = this.held.get(folder);
-    if (known !== undefined) {
-      if (fstatSync(known).nlink > 0) return known;
-      // It was removed meanwhile.
-      this.held.delete(folder);
+    this.held.delete(folder);
+    // No link is left to a folder that was removed meanwhile.
+    if (known !== undefined && fstatSync(known).nlink === 0) this.retired.push(known);
+    else if (known !== undefined) {
+      this.held.set(folder, known);
+      return known;
     }
     const handle = folder === '' ? this.openRoot(make) : this.openBelow(folder, make);
-    if (handle !== undefined) this.held.set(folder, handle);
+    if (handle === undefined) return undefined;
+    this.held.set(folder, handle);
+    this.closeOldest();
     return handle;
+  }
+
+  private closeOldest(): void {
+    for (const [folder, handle] of this.held) {
+      if (this.held.size <= this.most) break;
+      this.held.delete(folder);
+      this.retired.push(handle);
+    }
+    while (this.retired.length > this.most) {
+      const handle = this.retired.shift();
+      if (handle !== undefined) closeSync(handle);
+    }
   }
 
   private openRoot(make: boolean): number | undefined {
