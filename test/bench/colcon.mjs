@@ -68,8 +68,8 @@ export function installColcon() {
 }
 
 /**
- * A root with a plan's system packages, and its packages in the workspace /src. `work` gets the root and `build`, which
- * returns the seconds of one `colcon build` of all packages.
+ * A root with a plan's system packages, and its packages in the workspace /src. `work` gets the root, `build`, which
+ * returns the seconds of one `colcon build` of all packages, and the seconds that apt-get took for the system packages.
  */
 export function withWorkspace(folder, plan, tool, work) {
   const system = [...new Set(plan.packages.flatMap((p) => [...p.systemBuild, ...p.systemRun]))];
@@ -80,7 +80,7 @@ export function withWorkspace(folder, plan, tool, work) {
     ])
       execFileSync('mount', ['--bind', from, join(at, to)]);
     writeFileSync(join(at, 'etc/resolv.conf'), readFileSync('/etc/resolv.conf'));
-    inside(
+    const installed = inside(
       `DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o APT::Sandbox::User=root ${system.join(' ')} >/dev/null 2>&1`,
     );
     cpSync(tool, join(at, 'colcon'), { recursive: true });
@@ -93,7 +93,7 @@ export function withWorkspace(folder, plan, tool, work) {
       inside(
         'cd /; eval "$(dpkg-buildflags --export=sh)"; export PYTHONPATH=/colcon MAKEFLAGS=-j2 CMAKE_PREFIX_PATH=/usr; python3 /colcon/bin/colcon build --merge-install --install-base /opt/acme/noetic --base-paths /src --parallel-workers 2 --metas /colcon.meta --cmake-args -DCMAKE_BUILD_TYPE=None -DBUILD_TESTING=OFF -DCATKIN_ENABLE_TESTING=OFF -DPYTHON_EXECUTABLE=/usr/bin/python3 >/build.log 2>&1 || { tail -50 /build.log; exit 1; }',
       ).seconds;
-    return work(at, build);
+    return work(at, build, installed.seconds);
   });
 }
 
