@@ -14,6 +14,8 @@ unset PYTHONPATH CMAKE_PREFIX_PATH AMENT_PREFIX_PATH LD_LIBRARY_PATH PKG_CONFIG_
 export SOURCE_DATE_EPOCH=$source_date_epoch
 export MAKEFLAGS=-j$jobs CMAKE_BUILD_PARALLEL_LEVEL=$jobs NINJAFLAGS=-j$jobs
 export DEB_BUILD_OPTIONS="parallel=$jobs nocheck" DEB_RULES_REQUIRES_ROOT=no PYTHONHASHSEED=0
+# Installed modules have no byte code, and their folders can't be written. Message generators start Python many times.
+export PYTHONPYCACHEPREFIX=/build/byte-code
 # Two rules may install one path. CMake would keep the first file if both have times within one second.
 export CMAKE_INSTALL_ALWAYS=1
 # The number of compression threads affects the bytes.
@@ -109,6 +111,7 @@ run_all_tests() {
   flags
   build
   compile_tests
+  unset PYTHONPYCACHEPREFIX
   offer_built
   export XML_CATALOG_FILES="file:///slipway/schemas/catalog.xml file:///etc/xml/catalog"
   echo "== tests"
