@@ -1,22 +1,39 @@
-# The first process of a root: enter.sh runs it in the host's perl when everything is mounted on the folder `m`.
-# It leaves the host's file system, drops privileges, starts the command and reaps orphaned processes.
-# Arguments: USER NETWORK COMMAND...
+# The first process of a root, in namespaces that unshare(1) made and in the host's perl: puts the root together from
+# overlay layers on the folder `m`, leaves the host's file system, drops privileges, starts the command and reaps
+# orphaned processes. Everything is mounted in a private mount namespace: it is gone with the last process. It makes the
+# system calls itself: a program for each mount would take most of the time of a small build.
+# Arguments: FOLDER LOWER UPPER NETWORK USER BINDS [SOURCE TARGET]... COMMAND...
+#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)
+#   LOWER   names of the links, topmost first, joined by colons
+#   UPPER   `tmpfs`, or a folder's name under FOLDER that keeps what is written
+#   NETWORK `on`, `off`, or `loopback`: only connections between processes of the root
+#   USER    `root`, or `builder`: no privileges, and no way to gain any
+#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written
+# Environment: ENTER_OVERLAY  further options of the overlay
+#   ENTER_SIZE       bytes that each file system in memory may hold
+#   ENTER_GROUPS     control groups to join, joined by colons
+#   ENTER_DATA       KiB of memory that one process may take, where no control group counts it
+#   ENTER_FILE       blocks of 512 bytes that one file may have
+#   ENTER_PROCESSES  most processes, where the kernel counts them by namespace
 use strict;
 use warnings;
 use Config;
 use POSIX ();
 
-my ($user, $network, @command) = @ARGV;
+my ($folder, $lower, $upper, $network, $user, $count, @command) = @ARGV;
+my @binds = splice @command, 0, 2 * $count;
 $0 = 'slipway';
+# die(1) would end with the number of a system error.
+$SIG{__DIE__} = sub { print STDERR @_; exit 1 };
 my $machine = (POSIX::uname())[4];
 my $wide = $Config{ptrsize} == 8;
 my %tables = (
-  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155, umount2 => 166, mount => 165, keyctl => 250 },
-  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41, umount2 => 39, mount => 40, keyctl => 219 },
-  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218, umount2 => 52, mount => 21, keyctl => 311 },
-  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 288 },
-  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203, umount2 => 52, mount => 21, keyctl => 271 },
-  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 280 },
+  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155, umount2 => 166, mount => 165, keyctl => 250, prlimit => 302 },
+  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41, umount2 => 39, mount => 40, keyctl => 219, prlimit => 261 },
+  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218, umount2 => 52, mount => 21, keyctl => 311, prlimit => 369 },
+  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 288, prlimit => 340 },
+  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203, umount2 => 52, mount => 21, keyctl => 271, prlimit => 325 },
+  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 280, prlimit => 334 },
 );
 my $table =
     $machine =~ /^(x86_64|i.86)$/ ? ($wide ? 'x86_64' : 'i386')
@@ -30,6 +47,55 @@ my %call = %{ $tables{$table} };
 # syscall() needs variables, since it may modify its arguments.
 sub call { my ($number, @values) = @_; return syscall($number, @values); }
 sub must { my ($what, $result) = @_; die "slipway: $what: $!\n" if $result < 0; }
+sub checked { my ($what, $done) = @_; die "slipway: $what: $!\n" if !$done; }
+
+# Flags of mount(2); those of mount_setattr(2) have the same values.
+my ($read_only, $nosuid, $nodev, $noexec, $remount, $bind, $recursive) = (1, 2, 4, 8, 32, 4096, 16384);
+sub mounted {
+  my ($from, $to, $type, $flags, $options) = @_;
+  $options //= 0;
+  return call($call{mount}, $from, $to, $type, $flags, $options);
+}
+sub mount_on { my ($from, $to, @how) = @_; must("mount $to", mounted($from, $to, @how)); }
+
+# Adds flags to a mount, and keeps those that it has: in a user namespace the kernel lets nobody take them away.
+my %names = ($read_only => 'ro', $nosuid => 'nosuid', $nodev => 'nodev', $noexec => 'noexec');
+sub restrict {
+  my ($path, @flags) = @_;
+  my $all = 0;
+  $all |= $_ for @flags;
+  my $attributes = pack 'QQQQ', $all, 0, 0, 0;
+  return if call(442, -100, $path, 0, $attributes, 32) == 0;
+  # Before Linux 5.12, or where a container forbids the call: mount(8) reads which flags there are.
+  return if system('mount', '-o', join(',', 'remount', 'bind', @names{@flags}), $path) == 0;
+  die "slipway: could not restrict the mount $path\n";
+}
+
+# 4: core files; 2: memory of a process; 1: size of a file.
+sub limit {
+  my ($what, $most) = @_;
+  my $both = pack 'QQ', $most, $most;
+  must('prlimit', call($call{prlimit}, 0, $what, $both, 0));
+}
+
+sub fill { my ($path, $text) = @_; open my $file, '>', $path or die "slipway: $path: $!\n"; print $file $text; checked($path, close $file); }
+sub make_path {
+  my ($path) = @_;
+  return if -d $path;
+  if ($path =~ m{^(.+)/}) { make_path($1); }
+  checked($path, mkdir $path);
+}
+# Layers may contain symlinks, which lead to files of the host until this process has left it.
+sub inside {
+  my ($path) = @_;
+  my $at = 'm';
+  for my $part (grep { $_ ne '' } split m{/}, $path) {
+    $at .= "/$part";
+    next if $part ne '.' && $part ne '..' && !-l $at;
+    print STDERR "slipway: $path of the root is a link, or below one\n";
+    exit 125;
+  }
+}
 
 # Ends together with unshare(1), which ends together with slipway.
 must('prctl', call($call{prctl}, 1, 9, 0, 0, 0));
@@ -41,6 +107,64 @@ if (open my $score, '>', '/proc/self/oom_score_adj') { print $score '1000'; clos
 
 my $name = 'slipway';
 must('sethostname', call($call{sethostname}, $name, length $name));
+chdir $folder or die "slipway: $folder: $!\n";
+fill("$_/cgroup.procs", "0\n") for split /:/, $ENV{ENTER_GROUPS} // '';
+limit(4, 0);
+limit(2, $ENV{ENTER_DATA} * 1024) if $ENV{ENTER_DATA};
+limit(1, $ENV{ENTER_FILE} * 512) if $ENV{ENTER_FILE};
+my $shared = "mode=1777,size=$ENV{ENTER_SIZE}";
+make_path('m');
+my $work = "$upper.work";
+if ($upper eq 'tmpfs') {
+  make_path('t');
+  mount_on('tmpfs', 't', 'tmpfs', $nosuid | $nodev, "mode=0755,size=$ENV{ENTER_SIZE}");
+  ($upper, $work) = ('t/u', 't/w');
+}
+make_path($_) for $upper, $work;
+my $options = "lowerdir=$lower,upperdir=$upper,workdir=$work" . ($ENV{ENTER_OVERLAY} // '');
+mount_on('overlay', 'm', 'overlay', $nosuid | $nodev, $options);
+inside($_) for '/proc', '/dev', '/tmp';
+mount_on('proc', 'm/proc', 'proc', $nosuid | $nodev | $noexec);
+# Uses the root's own /proc: in a container, the outer one is read-only.
+fill('m/proc/sys/kernel/pid_max', "$ENV{ENTER_PROCESSES}\n") if $ENV{ENTER_PROCESSES};
+mount_on('tmpfs', 'm/dev', 'tmpfs', $nosuid, 'mode=0755,size=64k');
+for my $device (map { "/dev/$_" } qw(null zero full random urandom)) {
+  fill("m$device", '');
+  mount_on($device, "m$device", 'none', $bind);
+  # Devices of the host, read-only so that their owner can't change permissions. Writing to a device still works.
+  restrict("m$device", $read_only, $nosuid, $noexec) if -o $device;
+}
+make_path("m/dev/$_") for 'shm', 'pts';
+mount_on('tmpfs', 'm/dev/shm', 'tmpfs', $nosuid | $nodev, $shared);
+mount_on('devpts', 'm/dev/pts', 'devpts', 0, 'newinstance,ptmxmode=0666,mode=0620');
+my %links = (ptmx => 'pts/ptmx', fd => '/proc/self/fd', map { [qw(stdin stdout stderr)]->[$_] => "/proc/self/fd/$_" } 0 .. 2);
+checked("m/dev/$_", symlink $links{$_}, "m/dev/$_") for keys %links;
+mount_on('tmpfs', 'm/tmp', 'tmpfs', $nosuid | $nodev, $shared);
+while (my ($source, $target) = splice @binds, 0, 2) {
+  my $only = $target =~ s/^ro://;
+  inside($target);
+  if (-d $source) { make_path("m$target"); }
+  elsif (!-e "m$target") {
+    make_path($1) if "m$target" =~ m{^(.+)/};
+    fill("m$target", '');
+  }
+  mount_on($source, "m$target", 'none', $bind);
+  restrict("m$target", ($only ? $read_only : ()), $nosuid, $nodev);
+}
+if ($network eq 'loopback') { system('ip', 'link', 'set', 'lo', 'up') == 0 or die "slipway: ip could not start the loopback interface\n"; }
+if ($network eq 'on') {
+  inside('/etc');
+  unlink 'm/etc/resolv.conf';
+  for my $path (grep { -s } '/etc/resolv.conf', '/etc/hosts', '/etc/ssl/certs/ca-certificates.crt') {
+    inside($path);
+    make_path($1) if "m$path" =~ m{^(.+)/};
+    open my $from, '<', $path or die "slipway: $path: $!\n";
+    fill("m$path", do { local $/; <$from> });
+  }
+}
+if ($user ne 'root') { system('chown', '-R', '2000:2000', 'm/build') == 0 or die "slipway: chown failed\n"; }
+delete @ENV{map { "ENTER_$_" } qw(OVERLAY SIZE GROUPS DATA FILE PROCESSES)};
+
 chdir 'm' or die "slipway: m: $!\n";
 my $here = '.';
 if (call($call{pivot_root}, $here, $here) == 0) {
@@ -52,19 +176,14 @@ if (call($call{pivot_root}, $here, $here) == 0) {
 chdir '/' or die "slipway: /: $!\n";
 
 # Kernel interfaces that root could change, or that should not be readable.
-sub mounted {
-  my ($from, $to, $type, $flags) = @_;
-  my $none = 0;
-  return call($call{mount}, $from, $to, $type, $flags, $none);
-}
-my $quiet = 2 | 4 | 8;
+my $quiet = $nosuid | $nodev | $noexec;
 for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
-  must("mount $path", mounted($path, $path, 'none', 0x1000 | 0x4000));
-  must("mount $path", mounted('none', $path, 'none', 0x20 | 0x1000 | 1 | $quiet));
+  must("mount $path", mounted($path, $path, 'none', $bind | $recursive));
+  must("mount $path", mounted('none', $path, 'none', $remount | $bind | $read_only | $quiet));
 }
 for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi
     asound dynamic_debug kallsyms kpagecgroup kpagecount kpageflags vmallocinfo)) {
-  must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', 1 | $quiet) : mounted('/dev/null', $path, 'none', 0x1000));
+  must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', $read_only | $quiet) : mounted('/dev/null', $path, 'none', $bind));
 }
 
 # System calls that no build needs: keys, namespaces, mounts, modules, BPF, the kernel's log; sockets to the hypervisor

@@ -1,7 +1,6 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import initScript from '../../resources/templates/enter.pl';
-import enterScript from '../../resources/templates/enter.sh';
 import { exists, readIf, makeFolder } from '../io/files.ts';
 import { run, type Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
@@ -69,7 +68,7 @@ function linkUpper(keep: string | undefined, work: string): string {
   return 'k';
 }
 
-/** Environment of enter.sh and enter.pl: the entry's own, and its limits. */
+/** Environment of enter.pl: the entry's own, and its limits. */
 const enterEnvironment = (
   entry: Entry,
   limits: Limits,
@@ -98,11 +97,10 @@ async function enterRoot(entry: Entry, plain: boolean, propagation: string, insi
   const outcome = await inside(
     ['--mount', '--propagation', propagation, '--pid', '--ipc', '--uts', ...offline],
     [
-      'sh',
-      '-c',
-      enterScript,
-      'enter',
+      'perl',
+      '-e',
       initScript,
+      '--',
       entry.work,
       layers,
       upper,
