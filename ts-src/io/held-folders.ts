@@ -18,7 +18,7 @@ const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
  * Paths below a folder that others may write to, through open handles of folders: whoever renames a folder, and puts a
  * link in its place, changes no path that was given out. A link of another user in place of a folder is refused; links
  * of this user and of root are an administrator's. A path is valid until `most` other folders were used: a repository
- * has more folders than a process may have open files.
+ * has more folders than a process may have open files, and an open folder can't be unmounted.
  */
 export class HeldFolders {
   /** Handles by folder, the one used last at the end. */
@@ -42,6 +42,13 @@ export class HeldFolders {
     if (path === undefined)
       throw Object.assign(new Error(`no folder for ${name}`), { code: 'ESTALE', path: this.root });
     return path;
+  }
+
+  /** Closes all handles. No path that was given out is valid any more. */
+  close(): void {
+    for (const handle of [...this.held.values(), ...this.retired]) closeSync(handle);
+    this.held.clear();
+    this.retired.length = 0;
   }
 
   private open(folder: string, make: boolean): number | undefined {

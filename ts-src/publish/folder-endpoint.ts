@@ -19,6 +19,7 @@ export class FolderEndpoint implements Endpoint {
   readonly width = 4;
   private readonly blobs: FileBlobs;
   private readonly folders: HeldFolders;
+  private users = 0;
 
   constructor(readonly folder: string) {
     this.where = folder;
@@ -32,13 +33,24 @@ export class FolderEndpoint implements Endpoint {
   private path = (name: string): string => this.folders.place(name);
 
   during<T>(_purpose: Purpose, work: () => Promise<T>): Promise<T> {
-    return withMutex(join(this.folder, '.slipway.lock'), work);
+    return this.open(() => withMutex(join(this.folder, '.slipway.lock'), work));
+  }
+
+  /** Keeps folders open while something is done. */
+  private async open<T>(work: () => Promise<T>): Promise<T> {
+    this.users++;
+    try {
+      return await work();
+    } finally {
+      if (--this.users === 0) this.folders.close();
+    }
   }
 
   read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
-    const path = this.folders.find(name);
-    if (path === undefined) return Promise.resolve(undefined);
-    return new FileBlobs(dirname(path)).getTagged(basename(path));
+    return this.open(async () => {
+      const path = this.folders.find(name);
+      return path === undefined ? undefined : new FileBlobs(dirname(path)).getTagged(basename(path));
+    });
   }
 
   has(name: string, size: number): boolean {
