@@ -159,6 +159,10 @@ describe('a repository of a host that is reached by ssh', () => {
     expect(await b.placeAll([{ name: pool, data: changed, sha256: sha256(changed) }])).toEqual(['other']);
     expect(readFileSync(join(served, pool), 'utf8')).toBe(data.toString());
     expect(await a.read('nothing/of the kind')).toBeUndefined();
+    // As after a kill: the name is a link to the file already.
+    const again = { name: 'dists/again', data, like: pool };
+    for (const _ of [1, 2]) await a.putAll([again]);
+    expect((await a.read('dists/again'))?.data.toString()).toBe(data.toString());
   });
 
   it('keeps publications of the host itself and others apart, and is cleaned up', async () => {

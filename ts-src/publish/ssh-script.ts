@@ -68,7 +68,8 @@ case $command in
       rm -f "$new"
       # A file that came may be overwritten by no one: its name goes, the file stays.
       ln "$from" "$new" 2> /dev/null || cp "$from" "$new"
-      mv -f "$new" "$name"
+      # A run that was killed may have given the name to this very file, which mv(1) refuses.
+      [ "$new" -ef "$name" ] || mv -f "$new" "$name"
       rm -f "$new"
       echo written
     done
