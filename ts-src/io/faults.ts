@@ -104,6 +104,13 @@ function placesOf({ code, syscall, path, dest }: NodeJS.ErrnoException & { dest?
   return { code, syscall, path: shown(path), dest: shown(dest) };
 }
 
+/** The error with the names of folders in place of handles, which are to be closed. */
+export function nameHandles(e: unknown): unknown {
+  if (!(e instanceof Error)) return e;
+  const { path, dest } = placesOf(e);
+  return Object.assign(e, path === undefined ? {} : { path }, dest === undefined ? {} : { dest });
+}
+
 /** A message for an error of the environment; undefined for a bug. */
 export function environmentFault(e: unknown): string | undefined {
   if (!(e instanceof Error)) return undefined;

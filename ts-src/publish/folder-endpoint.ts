@@ -8,7 +8,7 @@ import { sha256 } from '../model/digest.ts';
 import { FileBlobs } from '../store/file-blobs.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
-import { codeOf } from '../io/faults.ts';
+import { codeOf, nameHandles } from '../io/faults.ts';
 
 /** A folder that any HTTP server can serve. */
 export class FolderEndpoint implements Endpoint {
@@ -41,6 +41,8 @@ export class FolderEndpoint implements Endpoint {
     this.users++;
     try {
       return await work();
+    } catch (e) {
+      throw nameHandles(e);
     } finally {
       if (--this.users === 0) this.folders.close();
     }
