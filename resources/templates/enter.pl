@@ -3,12 +3,12 @@
 # orphaned processes. Everything is mounted in a private mount namespace: it is gone with the last process. It makes the
 # system calls itself: a program for each mount would take most of the time of a small build.
 # Arguments: FOLDER LOWER UPPER NETWORK USER BINDS [SOURCE TARGET]... COMMAND...
-#   FOLDER  work folder with the lower layers as links, cwd of the mounts (so that no path needs quoting in mount options)
+#   FOLDER  work folder with the lower layers as links, cwd of the mounts: no path needs quoting in mount options
 #   LOWER   names of the links, topmost first, joined by colons
 #   UPPER   `tmpfs`, or a folder's name under FOLDER that keeps what is written
 #   NETWORK `on`, `off`, or `loopback`: only connections between processes of the root
 #   USER    `root`, or `builder`: no privileges, and no way to gain any
-#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before TARGET where it may not be written
+#   BINDS   number of bind mounts, each two further arguments: SOURCE and TARGET, `ro:` before a read-only TARGET
 # Environment: ENTER_OVERLAY  further options of the overlay
 #   ENTER_SIZE       bytes that each file system in memory may hold
 #   ENTER_GROUPS     control groups to join, joined by colons
@@ -28,12 +28,18 @@ $SIG{__DIE__} = sub { print STDERR @_; exit 1 };
 my $machine = (POSIX::uname())[4];
 my $wide = $Config{ptrsize} == 8;
 my %tables = (
-  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155, umount2 => 166, mount => 165, keyctl => 250, prlimit => 302 },
-  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41, umount2 => 39, mount => 40, keyctl => 219, prlimit => 261 },
-  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218, umount2 => 52, mount => 21, keyctl => 311, prlimit => 369 },
-  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 288, prlimit => 340 },
-  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203, umount2 => 52, mount => 21, keyctl => 271, prlimit => 325 },
-  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217, umount2 => 52, mount => 21, keyctl => 280, prlimit => 334 },
+  x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155,
+    umount2 => 166, mount => 165, keyctl => 250, prlimit => 302 },
+  generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41,
+    umount2 => 39, mount => 40, keyctl => 219, prlimit => 261 },
+  arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218,
+    umount2 => 52, mount => 21, keyctl => 311, prlimit => 369 },
+  i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217,
+    umount2 => 52, mount => 21, keyctl => 288, prlimit => 340 },
+  ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203,
+    umount2 => 52, mount => 21, keyctl => 271, prlimit => 325 },
+  s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217,
+    umount2 => 52, mount => 21, keyctl => 280, prlimit => 334 },
 );
 my $table =
     $machine =~ /^(x86_64|i.86)$/ ? ($wide ? 'x86_64' : 'i386')
@@ -51,12 +57,11 @@ sub checked { my ($what, $done) = @_; die "slipway: $what: $!\n" if !$done; }
 
 # Flags of mount(2); those of mount_setattr(2) have the same values.
 my ($read_only, $nosuid, $nodev, $noexec, $remount, $bind, $recursive) = (1, 2, 4, 8, 32, 4096, 16384);
-sub mounted {
+sub mount_on {
   my ($from, $to, $type, $flags, $options) = @_;
   $options //= 0;
-  return call($call{mount}, $from, $to, $type, $flags, $options);
+  must("mount $to", call($call{mount}, $from, $to, $type, $flags, $options));
 }
-sub mount_on { my ($from, $to, @how) = @_; must("mount $to", mounted($from, $to, @how)); }
 
 # Adds flags to a mount, and keeps those that it has: in a user namespace the kernel lets nobody take them away.
 my %names = ($read_only => 'ro', $nosuid => 'nosuid', $nodev => 'nodev', $noexec => 'noexec');
@@ -78,13 +83,19 @@ sub limit {
   must('prlimit', call($call{prlimit}, 0, $what, $both, 0));
 }
 
-sub fill { my ($path, $text) = @_; open my $file, '>', $path or die "slipway: $path: $!\n"; print $file $text; checked($path, close $file); }
+sub fill {
+  my ($path, $text) = @_;
+  checked($path, open my $file, '>', $path);
+  print $file $text;
+  checked($path, close $file);
+}
 sub make_path {
   my ($path) = @_;
   return if -d $path;
-  if ($path =~ m{^(.+)/}) { make_path($1); }
+  make_above($path);
   checked($path, mkdir $path);
 }
+sub make_above { my ($path) = @_; make_path($1) if $path =~ m{^(.+)/}; }
 # Layers may contain symlinks, which lead to files of the host until this process has left it.
 sub inside {
   my ($path) = @_;
@@ -107,7 +118,7 @@ if (open my $score, '>', '/proc/self/oom_score_adj') { print $score '1000'; clos
 
 my $name = 'slipway';
 must('sethostname', call($call{sethostname}, $name, length $name));
-chdir $folder or die "slipway: $folder: $!\n";
+checked($folder, chdir $folder);
 fill("$_/cgroup.procs", "0\n") for split /:/, $ENV{ENTER_GROUPS} // '';
 limit(4, 0);
 limit(2, $ENV{ENTER_DATA} * 1024) if $ENV{ENTER_DATA};
@@ -137,7 +148,13 @@ for my $device (map { "/dev/$_" } qw(null zero full random urandom)) {
 make_path("m/dev/$_") for 'shm', 'pts';
 mount_on('tmpfs', 'm/dev/shm', 'tmpfs', $nosuid | $nodev, $shared);
 mount_on('devpts', 'm/dev/pts', 'devpts', 0, 'newinstance,ptmxmode=0666,mode=0620');
-my %links = (ptmx => 'pts/ptmx', fd => '/proc/self/fd', map { [qw(stdin stdout stderr)]->[$_] => "/proc/self/fd/$_" } 0 .. 2);
+my %links = (
+  ptmx => 'pts/ptmx',
+  fd => '/proc/self/fd',
+  stdin => '/proc/self/fd/0',
+  stdout => '/proc/self/fd/1',
+  stderr => '/proc/self/fd/2',
+);
 checked("m/dev/$_", symlink $links{$_}, "m/dev/$_") for keys %links;
 mount_on('tmpfs', 'm/tmp', 'tmpfs', $nosuid | $nodev, $shared);
 while (my ($source, $target) = splice @binds, 0, 2) {
@@ -145,24 +162,26 @@ while (my ($source, $target) = splice @binds, 0, 2) {
   inside($target);
   if (-d $source) { make_path("m$target"); }
   elsif (!-e "m$target") {
-    make_path($1) if "m$target" =~ m{^(.+)/};
+    make_above("m$target");
     fill("m$target", '');
   }
   mount_on($source, "m$target", 'none', $bind);
   restrict("m$target", ($only ? $read_only : ()), $nosuid, $nodev);
 }
-if ($network eq 'loopback') { system('ip', 'link', 'set', 'lo', 'up') == 0 or die "slipway: ip could not start the loopback interface\n"; }
+if ($network eq 'loopback' && system('ip', 'link', 'set', 'lo', 'up') != 0) {
+  die "slipway: ip could not start the loopback interface\n";
+}
 if ($network eq 'on') {
   inside('/etc');
   unlink 'm/etc/resolv.conf';
   for my $path (grep { -s } '/etc/resolv.conf', '/etc/hosts', '/etc/ssl/certs/ca-certificates.crt') {
     inside($path);
-    make_path($1) if "m$path" =~ m{^(.+)/};
-    open my $from, '<', $path or die "slipway: $path: $!\n";
+    make_above("m$path");
+    checked($path, open my $from, '<', $path);
     fill("m$path", do { local $/; <$from> });
   }
 }
-if ($user ne 'root') { system('chown', '-R', '2000:2000', 'm/build') == 0 or die "slipway: chown failed\n"; }
+if ($user ne 'root' && system('chown', '-R', '2000:2000', 'm/build') != 0) { die "slipway: chown failed\n"; }
 delete @ENV{map { "ENTER_$_" } qw(OVERLAY SIZE GROUPS DATA FILE PROCESSES)};
 
 chdir 'm' or die "slipway: m: $!\n";
@@ -178,12 +197,13 @@ chdir '/' or die "slipway: /: $!\n";
 # Kernel interfaces that root could change, or that should not be readable.
 my $quiet = $nosuid | $nodev | $noexec;
 for my $path (grep { -e } map { "/proc/$_" } qw(sys sysrq-trigger irq bus fs)) {
-  must("mount $path", mounted($path, $path, 'none', $bind | $recursive));
-  must("mount $path", mounted('none', $path, 'none', $remount | $bind | $read_only | $quiet));
+  mount_on($path, $path, 'none', $bind | $recursive);
+  mount_on('none', $path, 'none', $remount | $bind | $read_only | $quiet);
 }
 for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list sched_debug latency_stats acpi scsi
     asound dynamic_debug kallsyms kpagecgroup kpagecount kpageflags vmallocinfo)) {
-  must("mount $path", -d $path ? mounted('none', $path, 'tmpfs', $read_only | $quiet) : mounted('/dev/null', $path, 'none', $bind));
+  if (-d $path) { mount_on('none', $path, 'tmpfs', $read_only | $quiet); }
+  else { mount_on('/dev/null', $path, 'none', $bind); }
 }
 
 # System calls that no build needs: keys, namespaces, mounts, modules, BPF, the kernel's log; sockets to the hypervisor

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { codeOf } from './faults.ts';
-import { isOurs } from './own-folders.ts';
+import { foreignLink, isOurs } from './own-folders.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
 
@@ -105,12 +105,7 @@ export class HeldFolders {
     const target = readlinkSync(path);
     const after = lstatSync(path, { bigint: true });
     if (!isOurs({ uid: Number(before.uid) }) || !isSame(before, after))
-      throw Object.assign(
-        new Error(
-          `${join(this.root, folder)}: a link of another user (${before.uid}): remove it, or give it to root (chown -h)`,
-        ),
-        { code: 'ESTORE' },
-      );
+      throw foreignLink(join(this.root, folder), before.uid);
     return isAbsolute(target) ? target : `${handlePath(above)}/${target}`;
   }
 }

@@ -60,11 +60,10 @@ export const tryMutex = (path: string): Promise<Release | undefined> =>
 /** flock(1)'s exit code if the lock is taken: no shell or signal uses it. */
 const taken = 99;
 
+const holderText = (path: string): string => lockHolder(path) ?? 'another process';
+
 async function wait(path: string, kind: readonly string[], options: WaitOptions): Promise<Release> {
-  const heldBy = (): string => {
-    const holder = lockHolder(path);
-    return `, which ${holder ?? 'another process'} holds`;
-  };
+  const heldBy = (): string => `, which ${holderText(path)} holds`;
   const release = await slowly(`the lock ${path}`, hold(path, kind, options), heldBy);
   if (!release) throw new Error(`flock refused ${path}`);
   return release;
@@ -138,7 +137,7 @@ function endOfWait(
   { waiting, most = lockPatience.usual }: WaitOptions,
   give: (fault: Error) => void,
 ): () => void {
-  const held = (): string => `the lock ${path}: ${lockHolder(path) ?? 'another process'} holds it`;
+  const held = (): string => `the lock ${path}: ${holderText(path)} holds it`;
   const soon = waiting && setTimeout(waiting, 1000);
   const late = setTimeout(() => {
     done();

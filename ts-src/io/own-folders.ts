@@ -8,6 +8,12 @@ export function isOurs({ uid }: Pick<Stats, 'uid'>): boolean {
   return uid === own || uid === 0 || (own === 0 && String(uid) === process.env.SUDO_UID);
 }
 
+/** The fault of a link in place of a folder that belongs to another user. */
+export const foreignLink = (path: string, uid: number | bigint): Error =>
+  Object.assign(new Error(`${path}: a link of another user (${uid}): remove it, or give it to root (chown -h)`), {
+    code: 'ESTORE',
+  });
+
 /**
  * Paths below a folder that others may write to. A link of another user in place of a folder is refused: files would be
  * written and removed wherever it leads. Links of this user and of root are an administrator's.
@@ -32,15 +38,7 @@ export class OwnFolders {
       if (this.seen.has(at)) continue;
       const found = statOf(join(this.root, at));
       if (!found) return;
-      if (found.isSymbolicLink() && !isOurs(found))
-        throw Object.assign(
-          new Error(
-            `${join(this.root, at)}: a link of another user (${found.uid}): remove it, or give it to root (chown -h)`,
-          ),
-          {
-            code: 'ESTORE',
-          },
-        );
+      if (found.isSymbolicLink() && !isOurs(found)) throw foreignLink(join(this.root, at), found.uid);
       this.seen.add(at);
     }
   }

@@ -5,11 +5,12 @@ import { exists, makeFolder, noteUse, readIf, sha256File, writeWhole } from '../
 import { inTemporary } from '../../io/temporary-folder.ts';
 import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
+import { longestFetch } from '../../io/patience.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
 import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
-import { git, longest, outputOf, storeFault } from './process.ts';
+import { git, outputOf, storeFault } from './process.ts';
 import { firstBelow, unpackArchive } from './unpack.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
@@ -121,7 +122,7 @@ export async function snapshotFolder(folder: string, state: string): Promise<Res
 async function treeOfFolder(gitDir: string, folder: string, depth: number): Promise<Result<string>> {
   const index = join(gitDir, `slipway-index-${process.pid}-${depth}`);
   const env = { GIT_INDEX_FILE: index };
-  const signal = AbortSignal.timeout(longest);
+  const signal = AbortSignal.timeout(longestFetch);
   try {
     const added = await git(['-c', 'advice.addEmbeddedRepo=false', '--work-tree', folder, 'add', '--all', '.'], {
       gitDir,
@@ -132,7 +133,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
     });
     if (signal.aborted)
       return bad(
-        error('source-folder', `reading ${folder} took longer than ${longest / 60_000} minutes`, {
+        error('source-folder', `reading ${folder} took longer than ${longestFetch / 60_000} minutes`, {
           hint: 'files that no build needs belong into .gitignore',
         }),
       );

@@ -97,7 +97,6 @@ const passing =
   /timed out|connection reset|connection closed|early EOF|unexpected disconnect|hung up unexpectedly|returned error: 5\d\d|HTTP 5\d\d|temporary failure/i;
 /** Seconds between attempts. */
 const waits = { refused: [2, 8, 30, 60, 120], passing: [1, 4, 10] };
-export { longestFetch as longest };
 
 export const hostOf = (url: string): string => /^[a-z+]+:\/\/(?:[^/]*@)?([^/@]+)/.exec(url)?.[1] ?? redacted(url);
 
