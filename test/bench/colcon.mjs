@@ -8,22 +8,24 @@ import { timed } from './common.mjs';
 
 export const cache = '/var/tmp/slipway-bench';
 
-/** A temporary chroot over the same base; `inside(script)` returns the script's output. */
+/**
+ * A temporary chroot over the same base, on the disk on which Slipway builds; `inside(script)` returns the script's
+ * output.
+ */
 export function withRoot(folder, work) {
   const base = JSON.parse(readFileSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'), 'utf8'));
   const at = join(cache, 'root');
-  mkdirSync(at, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at]);
+  clear(at);
+  for (const d of ['u', 'w', 'm']) mkdirSync(join(at, d), { recursive: true });
+  execFileSync('mount', [
+    '-t',
+    'overlay',
+    'overlay',
+    '-o',
+    `lowerdir=${base.root},upperdir=${at}/u,workdir=${at}/w`,
+    `${at}/m`,
+  ]);
   try {
-    for (const d of ['u', 'w', 'm']) mkdirSync(join(at, d));
-    execFileSync('mount', [
-      '-t',
-      'overlay',
-      'overlay',
-      '-o',
-      `lowerdir=${base.root},upperdir=${at}/u,workdir=${at}/w`,
-      `${at}/m`,
-    ]);
     execFileSync('mount', ['--bind', '/dev', `${at}/m/dev`]);
     execFileSync('mount', ['-t', 'proc', 'proc', `${at}/m/proc`]);
     return work(`${at}/m`, base, (script) =>
@@ -32,8 +34,15 @@ export function withRoot(folder, work) {
       }),
     );
   } finally {
-    execFileSync('umount', ['-R', '-l', at]);
+    clear(at);
   }
+}
+
+/** Removes a root, also one of a killed run. It must not remove what is mounted there: /dev, apt's archives. */
+function clear(at) {
+  const mounted = () => readFileSync('/proc/mounts', 'utf8').includes(` ${at}/`);
+  while (mounted()) execFileSync('umount', ['-R', '-l', join(at, 'm')]);
+  rmSync(at, { recursive: true, force: true });
 }
 
 /** Installs colcon into its own folder, from PyPI. */
