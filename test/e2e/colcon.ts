@@ -17,7 +17,7 @@ while read -r name path; do
   if grep -qs "^$name " done; then continue; fi
   bases="--build-base /ws/build/$name --install-base /ws/install/$name"
   timeout 2400 colcon --log-base "/ws/log/$name" build --base-paths "/ws/src/$path" --packages-select "$name" $bases \\
-    --allow-overriding "$name" --executor sequential --cmake-args -DBUILD_TESTING=ON </dev/null >"/ws/log/$name.build" 2>&1
+    --executor sequential --cmake-args -DBUILD_TESTING=ON </dev/null >"/ws/log/$name.build" 2>&1
   built=$?
   tested=-
   if [ "$built" -eq 0 ]; then
@@ -43,6 +43,15 @@ export interface ColconRoot {
   packages: string[];
 }
 
+/** colcon's extensions are recommended packages, which the root does not get by itself. */
+const colcon = [
+  'colcon',
+  ...['cmake', 'library-path', 'metadata', 'output', 'package-selection', 'pkg-config', 'python-setup-py'].map(
+    (name) => `python3-colcon-${name}`,
+  ),
+  ...['recursive-crawl', 'ros', 'test-result'].map((name) => `python3-colcon-${name}`),
+];
+
 const must = async (ran: Promise<Ran>): Promise<void> => {
   const { code, stderr } = await ran;
   if (code !== 0) throw new Error(stderr.slice(-5000));
@@ -51,7 +60,7 @@ const must = async (ran: Promise<Ran>): Promise<void> => {
 /** Makes the root if it does not exist. */
 export async function makeColconRoot({ root, release, sources, packages }: ColconRoot): Promise<void> {
   if (existsSync(join(root, 'ws'))) return;
-  const include = [...new Set(['build-essential', 'cmake', 'colcon', 'python3', ...packages])].join(',');
+  const include = [...new Set(['build-essential', 'cmake', 'python3', ...colcon, ...packages])].join(',');
   await must(execute('mmdebstrap', ['--variant=apt', '--quiet', `--include=${include}`, release, root, ...sources]));
   mkdirSync(join(root, 'ws/src'), { recursive: true });
 }
