@@ -26,6 +26,28 @@ mkdir -p "$HOME"
 
 python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
 python=${python##*/}
+# The prefix replaces the byte code of system packages as well, so links lead there. A folder without subfolders needs
+# one link.
+if [ -n "$python" ]; then
+  perl -e '
+    my $to = shift;
+    sub provide {
+      my ($at) = @_;
+      opendir my $folder, $at or return;
+      my @below = grep { !/^\./ && lstat "$at/$_" && -d _ } readdir $folder;
+      my @folders = grep { $_ ne "__pycache__" } @below;
+      if (@folders == @below) { mkdir "$to$at" }
+      elsif (!@folders) { return symlink "$at/__pycache__", "$to$at" }
+      else {
+        mkdir "$to$at";
+        opendir my $code, "$at/__pycache__" or return;
+        /\.pyc$/ && symlink "$at/__pycache__/$_", "$to$at/$_" for readdir $code;
+      }
+      provide("$at/$_") for @folders;
+    }
+    mkdir "$to$_" for "", "/usr", "/usr/lib";
+    provide("/usr/lib/$_") for @ARGV' "$PYTHONPYCACHEPREFIX" python3 "$python"
+fi
 # Avoids dpkg-architecture, a Perl program that takes half of the time until here.
 case $(dpkg --print-architecture) in
   amd64) triplet=x86_64-linux-gnu ;;

@@ -157,7 +157,12 @@ endif()
 
   // A program that parses its arguments, called by a test in the same process.
   'src/reads_argv/package.xml': manifest('reads_argv', 'ament_python', '<test_depend>python3-pytest</test_depend>'),
-  'src/reads_argv/setup.py': `from setuptools import setup
+  'src/reads_argv/setup.py': `import argparse, json, os
+from setuptools import setup
+# A build uses the byte code of system packages.
+for module in argparse, json:
+    assert module.__cached__.startswith('/build/'), module.__cached__
+    assert os.path.realpath(module.__cached__).startswith('/usr/lib/python3'), module.__cached__
 setup(name='reads_argv', version='1.0.0', packages=['reads_argv'], data_files=[('share/reads_argv', ['package.xml'])])
 `,
   'src/reads_argv/reads_argv/__init__.py': `import argparse
