@@ -31,6 +31,7 @@ const tools = {
   nm: 'binutils',
   python3: 'python3',
   'dpkg-deb': 'dpkg',
+  'dpkg-shlibdeps': 'dpkg-dev',
   'apt-ftparchive': 'apt-utils',
   javac: 'default-jdk-headless',
   mvn: 'maven',

@@ -174,6 +174,9 @@ resolve() {
       if [ -d "$l" ] || [ -d "$tree$l" ]; then libraries="$libraries -l$tree$l -l$l"; fi
     done
   done
+  # dpkg-shlibdeps prefers files in /etc/dpkg/symbols, which is this folder.
+  tr '\n' '\0' < /build/loaded | xargs -0 readelf --wide --dynamic --dyn-syms 2>/dev/null |
+    perl /slipway/symbols.pl /var/lib/dpkg/info /build/symbols
   # dpkg-shlibdeps only warns if a library without a version in its name is missing, and apt would install a program
   # that can't start. If the root has a file of that name, a search path of the package may lead to it.
   shlibdeps() { tr '\n' '\0' < /build/loaded | xargs -0 dpkg-shlibdeps -O --ignore-missing-info "$@"; }

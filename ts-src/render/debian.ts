@@ -5,6 +5,7 @@ import environmentTemplate from '../../resources/templates/environment.mustache'
 import packTemplate from '../../resources/templates/pack.mustache';
 import packScript from '../../resources/templates/pack.sh';
 import buildScript from '../../resources/templates/slipway.sh';
+import symbolsScript from '../../resources/templates/symbols.pl';
 import { keyTextOf } from '../model/build-types/build-type.ts';
 import { rulesOf, type BuildType } from '../model/build-types/index.ts';
 import type { Manifest } from '../model/manifest.ts';
@@ -49,6 +50,7 @@ const commonText = (): string =>
     copyrightTemplate,
     packTemplate,
     packScript,
+    symbolsScript,
     environmentTemplate,
     buildScript,
     renderLocalSetup({ prefix: '/', rosVersion: 1 }),
@@ -131,6 +133,7 @@ export function renderRecipe(recipe: Recipe): Record<string, string> {
     'slipway.sh': buildScript,
     'local_setup.sh': renderLocalSetup(recipe),
     'pack.sh': packScript,
+    'symbols.pl': symbolsScript,
     'pack.env': renderTemplate(packTemplate, {
       name: shellQuote(p.name),
       package: shellQuote(p.debian),

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../../io/files.ts';
 import { appendFile } from '../../io/write.ts';
 import { debFaults, mostBytes, type DebPolicy } from '../../inspect/deb.ts';
 import { describe, interfaceOf } from '../../inspect/interface.ts';
@@ -27,7 +28,7 @@ import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { isPrefixFile } from '../../render/prefix.ts';
 import { abiOf, type Abi } from './abi.ts';
 import { emptyWarning } from './empty.ts';
-import type { BuildEnvironment } from './environment.ts';
+import type { BuildEnvironment, BuildSteps } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { allowedPathsOf } from './packages.ts';
 import { environmentOf, plannedControl, stampOfBuild, type PackagingOptions } from './packaging.ts';
@@ -68,10 +69,28 @@ export function refusal(faults: readonly PackageFault[]): string | undefined {
   return `${refused}: ${faults.map((f) => f.text).join('; ')}${remedy === undefined ? '' : `\n${remedy}`}`;
 }
 
+/** How to run pack.sh, which works in `folder`. */
+export function packingOf(
+  environment: BuildEnvironment,
+  folder: string,
+): Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'> {
+  for (const name of ['tree', 'symbols']) makeFolder(join(folder, name));
+  return {
+    script: 'pack.sh',
+    steps: ['pack'],
+    folder: '/build',
+    binds: [
+      { from: folder, to: '/build' },
+      { from: stageOf(environment), to: '/build/tree' },
+      { from: join(folder, 'symbols'), to: '/etc/dpkg/symbols' },
+    ],
+  };
+}
+
 /** Maximum size of a text that packing leaves: the checksums of half a million files. */
 const largestText = 64 << 20;
 
-export const stageOf = (environment: BuildEnvironment): string => join(environment.build, 'stage');
+const stageOf = (environment: BuildEnvironment): string => join(environment.build, 'stage');
 
 /**
  * Adds control parts to the data parts that pack.sh left below `folder`. Only files with expected names are read;

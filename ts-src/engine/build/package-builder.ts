@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { PackageFileError } from '../../io/deb.ts';
-import { sha256File, makeFolder } from '../../io/files.ts';
+import { sha256File } from '../../io/files.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
@@ -25,7 +25,7 @@ import { documentPackage } from '../docs/documentation.ts';
 import { openObjects } from './objects.ts';
 import { FileOwners } from './owners.ts';
 import { rootsOf } from './roots.ts';
-import { checkStaged, finishPackages, refusal, stageOf, type Packed } from './pack.ts';
+import { checkStaged, finishPackages, packingOf, refusal, type Packed } from './pack.ts';
 import { environmentOf, systemBoundFault, systemDepends, versionOf, writeRecipe, writeTestFiles } from './packaging.ts';
 import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
@@ -157,16 +157,7 @@ export class PackageBuilder {
       const fault = checkStaged(request, environment);
       if (fault !== undefined) return failed(fault);
       const folder = join(work, 'pack');
-      makeFolder(join(folder, 'tree'));
-      const packed = await enter({
-        script: 'pack.sh',
-        steps: ['pack'],
-        folder: '/build',
-        binds: [
-          { from: folder, to: '/build' },
-          { from: stageOf(environment), to: '/build/tree' },
-        ],
-      });
+      const packed = await enter(packingOf(environment, folder));
       if (packed.code !== 0) return failed(reasonOf(options, packed, limit, { log, what: 'packing it' }));
       return await finishPackages(options, request, environment, folder);
     } finally {
