@@ -150,13 +150,14 @@ export class Scheduler {
     });
     const { graph, task, resolved } = first(this.ready.splice(best, 1));
     this.working++;
-    this.runTask(graph, task, resolved)
+    void this.runTask(graph, task, resolved)
       .catch((e: unknown) => {
         if (e instanceof StoppedWait) return this.finish(graph, task, 'stopped', 'the run was stopped');
         const left = e instanceof LeftBehindError || e instanceof PackageFileError;
         const why = left ? `it left what can't be taken: ${e.message}` : (environmentFault(e) ?? reportInternal(e));
         this.finish(graph, task, 'failed', why);
       })
+      .then(() => this.cleaned())
       .finally(() => {
         this.working--;
         this.wake();
@@ -205,6 +206,11 @@ export class Scheduler {
     const resolved = await this.options.taskKeys.resolveKey(graph, task);
     if (typeof resolved === 'string') this.finish(graph, task, 'failed', resolved);
     else await this.runTask(graph, task, resolved);
+  }
+
+  /** Waits until the work folders of ended tasks are removed. */
+  cleaned(): Promise<void> {
+    return this.runner.cleaned();
   }
 
   private finishWith(graph: TaskGraph, task: number, record: TaskRecord, cached: boolean): void {

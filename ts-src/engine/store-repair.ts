@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { BriefRecord, BuildRecord } from '../model/result.ts';
 import type { Driver } from '../sandbox/driver.ts';
-import { newScratch } from '../sandbox/scratch.ts';
 import type { Store } from '../store/store.ts';
 import { failed, type BuildOutcome, type BuildRequest } from './build/outcome.ts';
 import type { PackageBuilder } from './build/package-builder.ts';
 import { packageOf, recordOf, type TaskGraph } from './task-graph.ts';
 import type { TaskKeys } from './task-keys.ts';
+import { WorkFolders } from './work-folders.ts';
 
 export interface RepairOptions {
   driver: Driver;
@@ -26,18 +26,14 @@ export type Repaired<T> = Exclude<BuildOutcome<T>, { state: 'lost' }>;
 /** Runs builds and tests in work folders. First rebuilds packages of the root that the store has lost. */
 export class StoreRepair {
   private readonly restoring = new Map<BriefRecord, Promise<string | undefined>>();
-  constructor(private readonly options: RepairOptions) {}
+  private readonly folders: WorkFolders;
+  constructor(private readonly options: RepairOptions) {
+    this.folders = new WorkFolders(options);
+  }
 
   async run<T>(graph: TaskGraph, work: (folder: string) => Promise<BuildOutcome<T>>): Promise<Repaired<T>> {
-    const { options } = this;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const folder = newScratch(options.state);
-      let outcome;
-      try {
-        outcome = await work(folder);
-      } finally {
-        await options.driver.remove(folder);
-      }
+      const outcome = await this.folders.use(work);
       if (outcome.state !== 'lost') return outcome;
       for (const d of outcome.packages) {
         const fault = await this.restore(graph, d);
@@ -45,6 +41,11 @@ export class StoreRepair {
       }
     }
     return failed('the store keeps losing what it needs: is its disk sound?');
+  }
+
+  /** Waits until the work folders of ended tasks are removed. */
+  removed(): Promise<void> {
+    return this.folders.removed();
   }
 
   /** Builds a package and stores its record. */

@@ -120,6 +120,11 @@ export class TaskRunner {
     return outcome;
   }
 
+  /** Waits until work folders of ended tasks are removed. */
+  cleaned(): Promise<void> {
+    return this.repair.removed();
+  }
+
   private async doneMeanwhile(graph: TaskGraph, task: number, key: string): Promise<TaskOutcome | undefined> {
     const { options } = this;
     const p = packageOf(graph, task);

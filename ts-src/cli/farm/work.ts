@@ -273,12 +273,16 @@ async function doTasks(
       await lane.bringDocumentation(run, task);
       await engine.runScheduled(run, task);
     }
-    if (signal.aborted) return exit.failed;
+    if (signal.aborted) {
+      await engine.cleaned();
+      return exit.failed;
+    }
     await keepResult(session, output, loaded.bundle.id, number, result);
     writeNote(renderEvent(result, numbers.indexOf(number) + 1, numbers.length));
     const above = await lane.resolveDependents([{ run, task }]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
     writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));
+    await engine.cleaned();
   }
   session.history.learn(session.graphs);
   await shareResolved(session);
