@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readTestRun } from '../../ts-src/engine/build/tests.ts';
+import { junitOf, readTestRun, shortCase, type TestRun } from '../../ts-src/engine/build/tests.ts';
 import { readElf } from '../../ts-src/inspect/elf.ts';
 import { memberFaults } from '../../ts-src/inspect/members.ts';
 import { copyrightNotices } from '../../ts-src/inspect/notices.ts';
@@ -104,18 +104,81 @@ describe('result files', () => {
     }
     const all = await readResults(root, 'results/1');
     expect([all.cases.length, all.damaged]).toEqual([150_000, []]);
-    writeFileSync(join(root, 'log'), '');
-    const run = await readTestRun({
-      package: 'p',
-      build: root,
-      results: 'results',
-      outcome: { code: 0, signal: null, stdout: '', stderr: '' },
-      log: join(root, 'log'),
-      seconds: 1,
-      reason: () => '',
-    });
+    const run = await readRun();
     expect(run.outcome).toBe('failed');
     expect(run.cases.at(-1)?.message).toBe("its results can't be read: results/2 holds more than 200000 test cases");
+  });
+
+  const cases = (count: number, name = 'x') => `<testcase name='${name}'><failure/></testcase>`.repeat(count);
+  it.each([
+    ['one long name for many cases', `<testsuite name="${long('A')}">${cases(2000)}</testsuite>`, 8],
+    ['one long name for too many', `<testsuite name="${long('A')}">${cases(100_000)}</testsuite>`, 1],
+    ['characters that JSON escapes', `<testsuite>${cases(1, long('\u0001', 15_000_000))}</testsuite>`, 8],
+    ['characters that XML escapes', `<testsuite>${cases(1, long('"', 15_000_000))}</testsuite>`, 8],
+    ['short names', `<testsuite>${cases(20_000, '"'.repeat(120))}</testsuite>`, 8],
+  ])('with %s are told in texts of bounded length', async (_, text, files) => {
+    const folder = join(root, 'results/1');
+    mkdirSync(folder, { recursive: true });
+    for (let i = 0; i < files; i++) writeFileSync(join(folder, `${i}.xml`), text);
+    const begun = process.cpuUsage();
+    const run = await readRun();
+    const { user, system } = process.cpuUsage(begun);
+    expect((user + system) / 1e6).toBeLessThan(4 * most);
+    expect(run.outcome).toBe('failed');
+    expect(JSON.stringify(run.cases.map(shortCase)).length).toBeLessThan(100_000_000);
+    expect(junitOf('p', run.cases).length).toBeLessThan(400_000_000);
+  });
+});
+
+/** Reads the results that tests left, as after their step. */
+function readRun(): Promise<TestRun> {
+  writeFileSync(join(root, 'log'), '');
+  return readTestRun({
+    package: 'p',
+    build: root,
+    results: 'results',
+    outcome: { code: 0, signal: null, stdout: '', stderr: '' },
+    log: join(root, 'log'),
+    seconds: 1,
+    reason: () => '',
+  });
+}
+
+describe('links that a build installs', () => {
+  it('have targets of bounded length, and are followed in time that does not grow with it', () => {
+    const folders = ['/opt/a'];
+    const allowed = { folders, targets: [], links: new Map<string, string>() };
+    const link = (path: string, target: string) => ({
+      path: `/opt/a/${path}`,
+      type: 'link' as const,
+      mode: 0o777,
+      target,
+    });
+    expect(memberFaults([link('l', 'x'.repeat(1001))], allowed)).toEqual([
+      { text: '/opt/a/l is a link to a path of more than 1000 bytes' },
+    ]);
+    // Each leads through 35 others, and further down with each.
+    const chain = Array.from({ length: 35 }, (_, i) =>
+      link(`${'d/'.repeat(6 * i)}l`, i < 34 ? `${'e/../'.repeat(190)}${'d/'.repeat(6)}l` : `${'z/'.repeat(490)}end`),
+    );
+    const all = [...chain, ...Array.from({ length: 300 }, (_, i) => link(`m${i}`, 'l'))];
+    expect(seconds(() => expect(memberFaults(all, allowed)).toEqual([]))).toBeLessThan(most);
+    const loop = [link('a', 'b/'.repeat(400)), link('b', `${'c/'.repeat(400)}../a`)];
+    expect(memberFaults(loop, allowed)).toEqual([]);
+    expect(memberFaults([link('a', `${'b/'.repeat(490)}${'../'.repeat(5)}x`)], allowed)).toEqual([]);
+    expect(memberFaults([link('a', `${'b/'.repeat(240)}${'../'.repeat(150)}${'../'.repeat(2)}x`)], allowed)).toEqual(
+      [],
+    );
+    expect(memberFaults([link('a', `${'b/'.repeat(150)}${'../'.repeat(151)}x`)], allowed)).toMatchObject([
+      { text: expect.stringContaining('outside of the package') as unknown },
+    ]);
+  });
+
+  it('and all paths of a package are of bounded length together', () => {
+    for (let i = 0; i < 20; i++) symlinkSync('x'.repeat(900), join(root, `l${i}`));
+    expect(stagedMembers(root, 10_000)).toBe('the paths that it installed are longer than 9.8 KiB together');
+    symlinkSync('y/'.repeat(600), join(root, 'a'));
+    expect(stagedMembers(root)).toBe('it installed /a, which is a link to a path of more than 1000 bytes');
   });
 });
 
@@ -214,6 +277,7 @@ describe('the time limit for untrusted output', () => {
     ).toThrow(LeftBehindError);
     const slow = () => /a([^]*?)b/.exec('a'.repeat(3_000_000));
     expect(() => time.spend('a text', slow)).toThrow('a text takes longer than 0.3 seconds to read');
+    expect(() => time.spend('a text', () => 'a'.repeat(300_000_000).repeat(2))).toThrow('a text is too large to read');
     expect(withinTime('outer', () => withinTime('inner', () => 3))).toBe(3);
     expect(() =>
       withinTime('this', () => {

@@ -2,7 +2,16 @@ import { dirname } from 'node:path';
 import { PackageFileError, readControlPart, readDataPart } from '../io/deb.ts';
 import type { TarMember, TarSink } from '../io/tar.ts';
 import { shownName } from '../io/untrusted.ts';
-import { longestPath, memberFaults, type AllowedPaths, type Member, type PackageFault } from './members.ts';
+import { sizeText } from '../model/sizes.ts';
+import {
+  longestPath,
+  memberFaults,
+  mostPaths,
+  targetFault,
+  type AllowedPaths,
+  type Member,
+  type PackageFault,
+} from './members.ts';
 
 /**
  * Requirements for storing and publishing a Debian package: it contains what was planned, and nothing that dpkg would
@@ -175,6 +184,7 @@ class Tree {
   readonly members: Member[] = [];
   private readonly kinds = new Map<string, TarMember['kind']>([['', 'folder']]);
   private bytes = 0;
+  private paths = 0;
 
   add(member: TarMember): void {
     const { path, kind } = member;
@@ -187,6 +197,10 @@ class Tree {
       mode: kind === 'link' ? 0o777 : member.mode,
       target: kind === 'hard link' ? `/${target}` : target,
     });
+    const long = kind === 'link' ? targetFault(target) : undefined;
+    if (long !== undefined) throw wrong(long);
+    this.paths += Buffer.byteLength(path) + Buffer.byteLength(target);
+    if (this.paths > mostPaths) throw wrong(`makes its paths longer than ${sizeText(mostPaths)} together`);
     if (member.user !== 0 || member.group !== 0) throw wrong('is not owned by root');
     if (path === '' && kind === 'folder') return;
     // eslint-disable-next-line no-control-regex
@@ -199,8 +213,7 @@ class Tree {
     if (this.kinds.get(parent === '.' ? '' : parent) !== 'folder') throw wrong('lies in no folder of the package');
     if ((this.bytes += member.size) > mostBytes) throw wrong('makes the package larger than 16 GiB');
     if (this.kinds.size >= mostFiles) throw wrong(`is one more than the ${mostFiles} files that a package may have`);
-    if (kind === 'link' && (target === '' || target.length > 4000 || target.includes('\0')))
-      throw wrong('is a link to no path');
+    if (kind === 'link' && (target === '' || target.includes('\0'))) throw wrong('is a link to no path');
     if (kind === 'hard link') {
       if (this.kinds.get(target) !== 'file')
         throw wrong(`is a hard link to ${shownName(member.target)}, which is no file of the package`);

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { withinTime } from '../io/bounded.ts';
 import type { SystemFile } from '../model/system-files.ts';
 
 /** A member of a package, or of the tree that is packed. */
@@ -61,6 +62,13 @@ export interface PackageFault {
 /** Maximum length of a path in bytes; unpacking adds folders before it. */
 export const longestPath = 1000;
 
+/** Limit for the paths and link targets of a package, together in bytes. */
+export const mostPaths = 128 << 20;
+
+/** Why a link may not be packed; its target alone is checked. */
+export const targetFault = (target: string): string | undefined =>
+  Buffer.byteLength(target) > longestPath ? `is a link to a path of more than ${longestPath} bytes` : undefined;
+
 /** Maximum number of reported faults of one package. */
 const mostFaults = 10;
 
@@ -68,7 +76,10 @@ const mostFaults = 10;
  * Why a package with these members may not be published, with paths; empty if it may. Faults are device files, set-id
  * bits, paths outside of the allowed folders, and symlinks that lead elsewhere.
  */
-export function memberFaults(members: readonly Member[], allowed: AllowedPaths): PackageFault[] {
+export const memberFaults = (members: readonly Member[], allowed: AllowedPaths): PackageFault[] =>
+  withinTime('its list of files', () => faultsOf(members, allowed));
+
+function faultsOf(members: readonly Member[], allowed: AllowedPaths): PackageFault[] {
   const faults: PackageFault[] = [];
   const seen = new Map<string, Member>();
   const parents = new Set(members.map((m) => posix.dirname(m.path)));
@@ -131,6 +142,8 @@ function formFault(m: Member, allowed: AllowedPaths): string | undefined {
   if (Buffer.byteLength(m.path) > longestPath) return `is a path of more than ${longestPath} bytes`;
   if (m.type !== 'file' && m.type !== 'directory' && m.type !== 'link' && m.type !== 'hard link')
     return `is a ${m.type === 'unknown' ? 'member of unknown type' : m.type}`;
+  const long = m.type === 'link' ? targetFault(m.target) : undefined;
+  if (long !== undefined) return long;
   const placed = m.type === 'link' && allowed.links.get(m.path) === m.target;
   if (m.type !== 'directory' && !placed && allowed.folders.includes(m.path))
     return `is a ${m.type} where a folder belongs`;
@@ -155,10 +168,19 @@ function placeFault(m: Member, members: ReadonlyMap<string, Member>, allowed: Al
     : `is a link to ${shown(m.target)}, outside of the package's prefix and of the system's libraries`;
 }
 
-/** The target of a symlink, following other symlinks of the package; undefined for a loop. */
+/**
+ * The target of a symlink, following other symlinks of the package; undefined for a loop. Below a path that is too long
+ * for a member there are none, so a step takes no more time the further it leads.
+ */
 function resolve(link: Member, members: ReadonlyMap<string, Member>): string | undefined {
   const parts = (target: string) => target.split('/').filter((p) => p !== '' && p !== '.');
-  let at = link.target.startsWith('/') ? [] : parts(posix.dirname(link.path));
+  // The path at each step; undefined if it is too long.
+  let at: (string | undefined)[] = [];
+  const below = (part: string): string | undefined => {
+    const above = at.length ? at.at(-1) : '';
+    return above === undefined || above.length + part.length >= longestPath ? undefined : `${above}/${part}`;
+  };
+  if (!link.target.startsWith('/')) for (const part of parts(posix.dirname(link.path))) at.push(below(part));
   const todo = parts(link.target).reverse();
   let followed = 0;
   for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
@@ -166,14 +188,15 @@ function resolve(link: Member, members: ReadonlyMap<string, Member>): string | u
       at.pop();
       continue;
     }
-    const member = members.get(`/${[...at, part].join('/')}`);
+    const path = below(part);
+    const member = path === undefined ? undefined : members.get(path);
     if (member?.type !== 'link') {
-      at.push(part);
+      at.push(path);
       continue;
     }
     if (++followed > 40) return undefined;
     if (member.target.startsWith('/')) at = [];
     todo.push(...parts(member.target).reverse());
   }
-  return `/${at.join('/')}`;
+  return at.findLast((path) => path !== undefined) ?? '/';
 }

@@ -12,14 +12,26 @@ const mostBytes = 16 << 20;
 const mostInAll = 128 << 20;
 const mostFiles = 20_000;
 const mostCases = 200_000;
+/** Limit for the names and texts of all cases. Many cases may have the long name of one suite. */
+const mostText = 32 << 20;
+/** Longer names and texts are cut. */
+const longestName = 1000;
+const longestText = 200_000;
+const longestOutput = 20_000;
 
 /** Budget for reading a package's results. */
 export interface ResultRoom {
   bytes: number;
   cases: number;
+  text: number;
   time: Patience;
 }
-export const resultRoom = (): ResultRoom => ({ bytes: mostInAll, cases: mostCases, time: new Patience() });
+export const resultRoom = (): ResultRoom => ({
+  bytes: mostInAll,
+  cases: mostCases,
+  text: mostText,
+  time: new Patience(),
+});
 
 /**
  * Cases of all result files of a test run: JUnit (pytest, gtest, ctest, ament, nose) and CTest's own format. `folder`
@@ -49,6 +61,9 @@ export async function readResults(
       const found = room.time.spend(shownName(path), () => parseResults(data?.toString('utf8') ?? '', suite));
       room.cases -= found?.length ?? 0;
       if (room.cases < 0) throw new LeftBehindError(`${folder} holds more than ${mostCases} test cases`);
+      room.text -= found?.reduce((sum, c) => sum + textLength(c), 0) ?? 0;
+      if (room.text < 0)
+        throw new LeftBehindError(`${folder} holds more than ${mostText >> 20} MiB of names and messages`);
       if (!found) damaged.push(shownName(name));
       else if (/^ctest(-Test)?\.xml$/.test(name)) ctest = found;
       else {
@@ -62,13 +77,35 @@ export async function readResults(
   }
   // CTest counts a program as one case. If the program wrote its own file, use that instead.
   for (const one of ctest) if (!seen.has(one.name)) cases.push(one);
-  return { cases: cases.sort((a, b) => (a.suite + a.name < b.suite + b.name ? -1 : 1)), damaged };
+  return { cases: cases.sort((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name)), damaged };
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+const textLength = ({ suite, name, message, output }: TestCase): number =>
+  suite.length + name.length + message.length + output.length;
 
 const childrenOf = (element: XmlElement | undefined, name: string): XmlElement[] =>
   element?.children.filter((c) => c.name === name) ?? [];
 const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((c) => c.name === name);
+
+const cut = (text: string, longest: number): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);
+
+/** Seconds of a case; 0 if they are no time. */
+function secondsOf(text: string | undefined): number {
+  const seconds = Number(text);
+  return seconds > 0 && seconds < 1e9 ? seconds : 0;
+}
+
+/** Only the output of a failed case is shown, and its end. */
+const bounded = (c: TestCase): TestCase => ({
+  ...c,
+  suite: cut(c.suite, longestName),
+  name: cut(c.name, longestName),
+  message: cut(c.message, longestText),
+  output: c.result === 'failed' ? c.output.slice(-longestOutput) : '',
+});
 
 const textOf = (element: XmlElement | undefined): string =>
   [element?.attributes.get('message') ?? '', element?.text ?? ''].filter((t) => t !== '').join('\n');
@@ -103,14 +140,14 @@ function ofCase(c: XmlElement, suite: string): TestCase {
     ['notrun', 'disabled', 'skipped'].includes(status) ||
     c.attributes.get('result') === 'skipped';
   const failed = faults.length > 0 || status === 'fail' || status === 'failed';
-  return {
+  return bounded({
     suite: c.attributes.get('classname') || suite,
     name: c.attributes.get('name') ?? '?',
-    seconds: Number(c.attributes.get('time')) || 0,
+    seconds: secondsOf(c.attributes.get('time')),
     result: resultOf(failed, skipped),
     message: failed ? faults.map(textOf).join('\n') || unsaid : textOf(skip),
     output: `${textOf(childOf(c, 'system-out'))}\n${textOf(childOf(c, 'system-err'))}`.trim(),
-  };
+  });
 }
 
 function resultOf(failed: boolean, skipped: boolean): TestCase['result'] {
@@ -123,12 +160,12 @@ function ofCtest(t: XmlElement): TestCase {
   const measured = childrenOf(results, 'NamedMeasurement').find((m) => m.attributes.get('name') === 'Execution Time');
   const status = t.attributes.get('Status') ?? '';
   const output = textOf(childOf(childOf(results, 'Measurement'), 'Value'));
-  return {
+  return bounded({
     suite: 'ctest',
     name: textOf(childOf(t, 'Name')) || '?',
-    seconds: Number(textOf(childOf(measured, 'Value'))) || 0,
+    seconds: secondsOf(textOf(childOf(measured, 'Value'))),
     result: resultOf(status !== 'passed' && status !== 'notrun', status === 'notrun'),
     message: status === 'failed' ? output || unsaid : '',
     output,
-  };
+  });
 }

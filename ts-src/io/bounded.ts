@@ -18,7 +18,8 @@ export class Patience {
   }
 
   /**
-   * Runs synchronous work. Throws a LeftBehindError when the budget is used up. `what`: name of the input for messages.
+   * Runs synchronous work. Throws a LeftBehindError when the budget is used up, or a text gets too long. `what`: name
+   * of the input for messages.
    */
   spend<T>(what: string, work: () => T): T {
     const before: unknown = place.work;
@@ -27,6 +28,7 @@ export class Patience {
     try {
       return script.runInContext(place, { timeout: Math.max(1, Math.ceil(this.left)) }) as T;
     } catch (e) {
+      if (isTooLong(e)) throw new LeftBehindError(`${what} is too large to read`);
       if (!isTimeUp(e)) throw e;
       throw new LeftBehindError(`${what} takes longer than ${this.seconds} seconds to read`);
     } finally {
@@ -39,6 +41,10 @@ export class Patience {
 /** The error may come from the script's own realm. */
 const isTimeUp = (e: unknown): boolean =>
   typeof e === 'object' && e !== null && 'code' in e && e.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+
+/** The error for a text that is longer than a string may be. */
+const isTooLong = (e: unknown): boolean =>
+  e instanceof Error && /^(Invalid string length$|Cannot create a string longer than )/.test(e.message);
 
 /** Limits a single piece of work. */
 export const withinTime = <T>(what: string, work: () => T): T => new Patience().spend(what, work);

@@ -86,7 +86,7 @@ export const isBriefRecord = (v: unknown): v is BriefRecord => brief(v);
 const build = shape({ ...briefRecord, inputs: map(words), system: list(words), roots: map(words) });
 export const isBuildRecord = (v: unknown): v is BuildRecord => build(v);
 
-const testCases = list(shape({ suite: words, name: words, message: words }), 100_000);
+const testCases = list(shape({ suite: words, name: words, message: words }), 200_000);
 const briefTest = {
   key: isDigest,
   package: isPackageName,

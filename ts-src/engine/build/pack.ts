@@ -135,7 +135,7 @@ export async function finishPackages(
       ...abi.requires,
       ...shlibs,
       ...planned.depends,
-      ...pythonNeeds(stage, staged.members, graph.scope.prefix),
+      ...withinTime('its need of Python', () => pythonNeeds(stage, staged.members, graph.scope.prefix)),
     ],
     // A package with its own setup.sh (catkin, ros_workspace) replaces Slipway's.
     replaces: staged.members.some((m) => isPrefixFile(m.path, graph.scope.prefix))

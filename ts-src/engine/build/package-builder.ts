@@ -5,7 +5,6 @@ import type { PlannedPackage } from '../../model/plan.ts';
 import type { DocRecord } from '../../model/docs.ts';
 import type { BuildRecord, TestRecord } from '../../model/result.ts';
 import { systemFilesFault } from '../../model/system-file-faults.ts';
-import { renderJunit } from '../../render/junit.ts';
 import { shellQuote } from '../../render/template.ts';
 import { Packages } from '../../sandbox/package-layers.ts';
 import type { BuilderOptions } from './builder-options.ts';
@@ -27,7 +26,7 @@ import { FileOwners } from './owners.ts';
 import { rootsOf } from './roots.ts';
 import { checkStaged, finishPackages, packingOf, refusal, type Packed } from './pack.ts';
 import { environmentOf, systemBoundFault, systemDepends, versionOf, writeRecipe, writeTestFiles } from './packaging.ts';
-import { hasTests, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
+import { hasTests, junitOf, noTests, readTestRun, shortCase, type TestRun } from './tests.ts';
 
 /** Builds, tests and documents one package at a time, each in its own root. */
 export class PackageBuilder {
@@ -285,7 +284,7 @@ export class PackageBuilder {
       inputs: request.resolved.inputs(),
       milliseconds,
       log: await store.put(request.log),
-      ...(cases.length ? { junit: await store.putText(`${name}.xml`, renderJunit(name, cases)) } : {}),
+      ...(cases.length ? { junit: await store.putText(`${name}.xml`, junitOf(name, cases)) } : {}),
     };
   }
 }

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { readResults, resultRoom } from '../../inspect/test-results.ts';
 import { LeftBehindError, listLeft, readEnd, readLeft } from '../../io/untrusted.ts';
 import { rulesOf } from '../../model/build-types/index.ts';
+import { withinTime } from '../../io/bounded.ts';
 import type { Outcome } from '../../io/process.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import type { FailedCase, TestCase, TestRecord } from '../../model/result.ts';
+import { renderJunit } from '../../render/junit.ts';
 
 /** The result of a package's tests. */
 export interface TestRun {
@@ -23,6 +25,10 @@ export const shortCase = (c: TestCase): FailedCase => ({
   name: c.name,
   message: c.message.slice(0, 2000),
 });
+
+/** The JUnit file of a package's cases. */
+export const junitOf = (name: string, cases: readonly TestCase[]): string =>
+  withinTime('its results', () => renderJunit(name, cases));
 
 /** The end of the test step, for `readTestRun`. */
 export interface TestStep {
