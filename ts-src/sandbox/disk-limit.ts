@@ -4,11 +4,13 @@ import type { Bind, Entry } from './driver.ts';
 import { removedFiles } from './open-files.ts';
 
 /** Runs du(1) with the rights to read everything that an entry's processes created. */
-export type Du = (args: string[]) => Promise<Outcome>;
+export type Du = (args: string[], signal?: AbortSignal) => Promise<Outcome>;
 
 /** The sum in du(1)'s output; 0 if there is none. */
 export const bytesOf = (outcome: Outcome): number => Number(/^(\d+)\t/.exec(outcome.stdout)?.[1] ?? 0);
 
+/** Milliseconds to measure the folders: a task goes on writing meanwhile. */
+const longestCount = 10_000;
 /** Milliseconds between two checks of free space. */
 const pause = 1000;
 /**
@@ -20,7 +22,7 @@ const longest = { least: 5_000, times: 50 };
 /**
  * Stops an entry that exceeds its disk limit. Unprivileged users have no folder quotas, so this checks the file
  * system's free space each second and, if it shrank, measures the folders. A task may exceed its limit by what it
- * writes in two seconds.
+ * writes in five seconds.
  */
 export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) => Promise<Outcome>): Promise<Outcome> {
   const { disk, files = Infinity } = entry.limits ?? {};
@@ -106,9 +108,15 @@ class Watch {
     return ((await this.count(['--inodes'])) ?? lost.files) + open.files > this.files;
   }
 
-  /** Bytes used. Undefined if something can't be measured: then all space that the file system lost counts. */
+  /**
+   * Bytes used. Undefined if something can't be measured, or not in time: then all space that the file system lost
+   * counts.
+   */
   private async count(options: string[]): Promise<number | undefined> {
-    const counted = await this.du(['-s', '-x', '-c', ...options, '--', ...this.folders]);
+    const counted = await this.du(
+      ['-s', '-x', '-c', ...options, '--', ...this.folders],
+      AbortSignal.timeout(longestCount),
+    );
     if (counted.code !== 0 && /Permission denied/.test(counted.stderr)) return undefined;
     const total = /^(\d+)\ttotal$/m.exec(counted.stdout)?.[1];
     return total === undefined ? undefined : Number(total);

@@ -45,7 +45,7 @@ const imageOf = (folder: string): string | undefined =>
 const ranOutOfMemory = async (name: string): Promise<boolean> =>
   (await docker(['inspect', '--format', '{{.State.OOMKilled}}', name])).stdout.trim() === 'true';
 
-const du: Du = (args) => run('du', args);
+const du: Du = (args, signal) => run('du', args, { signal });
 
 /** Removes the containers of a run that died. */
 async function removeContainers(name: string): Promise<void> {

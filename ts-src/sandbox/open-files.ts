@@ -4,7 +4,10 @@ import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 export interface OpenFiles {
   bytes: number;
   files: number;
-  /** Whether there may be more: descriptors in transit between processes, or mappings that can't be inspected. */
+  /**
+   * Whether there may be more: descriptors in transit between processes, mappings that can't be inspected, or processes
+   * for which there was no time.
+   */
   hidden: boolean;
   /** Bytes written to disks, minus data removed before it was written. Includes children that were waited for. */
   written: number;
@@ -13,11 +16,16 @@ export interface OpenFiles {
 type Seen = Map<string, number>;
 const isRemoved = (path: string): boolean => /^\/build\/.* \(deleted\)$/s.test(path);
 
+/** Milliseconds to look at processes. Thousands of threads with thousands of descriptors each would take hours. */
+const longest = 1000;
+
 /**
  * Removed files that processes hold open or mapped, for processes with a folder mounted at /build. Undefined if no
  * process can be inspected (a daemon's containers, for an unprivileged user).
  */
-export async function removedFiles(folder: string): Promise<OpenFiles | undefined> {
+export async function removedFiles(folder: string, time = longest): Promise<OpenFiles | undefined> {
+  const end = performance.now() + time;
+  const isLate = (): boolean => performance.now() > end;
   const seen: Seen = new Map();
   let found = false;
   let hidden = false;
@@ -30,15 +38,18 @@ export async function removedFiles(folder: string): Promise<OpenFiles | undefine
     const mounts = await text(`/proc/${pid}/mountinfo`);
     if (mounts !== '' && !hasMounted(mounts, name)) continue;
     let counted = false;
-    // A thread may have its own descriptors.
+    let maps = '';
+    // A thread may have its own descriptors. All threads have the same memory; that of one which has ended is empty.
     for (const thread of await listed(`/proc/${pid}/task`)) {
       const place = `/proc/${pid}/task/${thread}`;
       if (mounts === '' && !hasMounted(await text(`${place}/mountinfo`), name)) continue;
       found = true;
       if (!counted) written += await writtenBy(pid);
       counted = true;
-      if (await addOpen(place, seen)) hidden = true;
-      if (await addMapped(pid, place, seen)) hidden = true;
+      if (isLate()) hidden = true;
+      if (hidden) break;
+      if (await addOpen(place, seen, isLate)) hidden = true;
+      if (maps === '' && (await addMapped(pid, (maps = await text(`${place}/maps`)), seen, isLate))) hidden = true;
     }
   }
   if (!found) return undefined;
@@ -72,10 +83,11 @@ async function text(file: string): Promise<string> {
 const hasMounted = (mounts: string, name: string): boolean =>
   mounts.split('\n').some((m) => m.split(' ')[4] === '/build' && (m.split(' ')[3] ?? '').endsWith(name));
 
-/** Adds open files. Returns true if a socket holds descriptors in transit. */
-async function addOpen(place: string, seen: Seen): Promise<boolean> {
+/** Adds open files. Returns true if a socket holds descriptors in transit, or if there was no time for all. */
+async function addOpen(place: string, seen: Seen, isLate: () => boolean): Promise<boolean> {
   let underWay = false;
   for (const fd of await listed(`${place}/fd`)) {
+    if (isLate()) return true;
     try {
       const target = await readlink(`${place}/fd/${fd}`);
       if (isRemoved(target)) await add(`${place}/fd/${fd}`, seen);
@@ -89,10 +101,11 @@ async function addOpen(place: string, seen: Seen): Promise<boolean> {
   return underWay;
 }
 
-/** Adds mapped files. Returns true if the kernel hides the size of one. */
-async function addMapped(pid: string, place: string, seen: Seen): Promise<boolean> {
+/** Adds mapped files. Returns true if the kernel hides the size of one, or if there was no time for all. */
+async function addMapped(pid: string, maps: string, seen: Seen, isLate: () => boolean): Promise<boolean> {
   let unknown = false;
-  for (const line of (await text(`${place}/maps`)).split('\n')) {
+  for (const line of maps.split('\n')) {
+    if (isLate()) return true;
     const [, range = '', path = ''] = /^(\S+) \S+ \S+ \S+ \d+ +(\/.*)$/.exec(line) ?? [];
     if (!isRemoved(path)) continue;
     try {

@@ -144,7 +144,7 @@ export function unshareDriver(): UnshareDriver {
     const own = mountsBelow(folder);
     if (own.length && !(await isPrivate())) await run('umount', ['--lazy', ...own.reverse()]);
   };
-  const du: Du = (args) => inside([], ['du', ...args], {});
+  const du: Du = (args, signal) => inside([], ['du', ...args], { signal });
   const enter = async (entry: Entry): Promise<Outcome> => {
     const outcome = await enterRoot(entry, plain, await propagation(), inside);
     await unmount(entry.work);
