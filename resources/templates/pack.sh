@@ -60,7 +60,7 @@ find "$tree" -type f -perm /111 \( -name '*.h' -o -name '*.hpp' -o -name '*.hxx'
 # Programs, libraries and archives of object files.
 find "$tree" -type f \( -perm /111 -o -name '*.so*' -o -name '*.a' -o -name '*.o' \) -exec sh -c '
   for f; do
-    case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) echo "$f" ;; esac
+    case $(head -c 7 "$f" | tr -d "\000\001\002") in *ELF*|"!<arch>"*) printf "%s\n" "$f" ;; esac
   done' sh {} + | LC_ALL=C sort > "$out/elf"
 : > "$out/linked"
 : > "$out/shlibs"
@@ -137,7 +137,7 @@ else
   objcopy "$how" -R .comment -R .note --add-gnu-debuglink="$kept" "$file" || unreadable
   echo "$id" >> /build/out/build-ids
 fi
-echo "$file" >> /build/found
+printf '%s\n' "$file" >> /build/found
 STRIP
 
 if [ -s "$out/elf" ]; then

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -119,4 +119,17 @@ describe('globs', () => {
       { numRuns: 20_000 },
     );
   });
+});
+
+it('pack.sh finds programs by their names, also with backslashes, which the echo of dash reads', () => {
+  const script = readFileSync(join(__dirname, '../../resources/templates/pack.sh'), 'utf8');
+  const find =
+    /^find "\$tree" [^\n]*-exec sh -c '\n {2}for f; do\n[^']*ELF[^']*' sh \{\} \+/m.exec(script)?.[0] ?? 'exit 1';
+  const name = 'a\\n\\057etc\\057passwd.so';
+  write(`programs/${name}`, '\u007fELF\u0002\u0001\u0001');
+  const ran = spawnSync('sh', ['-c', find], {
+    env: { ...process.env, tree: join(folder, 'programs') },
+    encoding: 'utf8',
+  });
+  expect(ran.stdout).toBe(`${join(folder, 'programs', name)}\n`);
 });

@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,7 @@ import { environmentFault } from '../../ts-src/io/faults.ts';
 import { HeldFolders } from '../../ts-src/io/held-folders.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
+import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'slipway-swapped-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -48,6 +50,41 @@ describe.runIf(process.getuid?.() === 0)('a folder of a served place that become
     expect(readdirSync(victim)).toEqual(['a']);
   });
 
+  it('leads nowhere in a store, also after it was looked at', async () => {
+    const [place, victim] = [join(root, 'store'), join(root, 'victim of a store')];
+    for (const part of ['aa', 'bb']) {
+      mkdirSync(join(victim, part), { recursive: true });
+      for (const name of ['kept', '.tmp-999999999-left']) writeFileSync(join(victim, part, name), 'x');
+      utimesSync(join(victim, part, '.tmp-999999999-left'), 1, 1);
+    }
+    const before = readdirSync(victim, { recursive: true }).sort();
+    const blobs = new FileBlobs(place);
+    await blobs.putAll(['aa', 'bb'].map((part) => ({ name: `objects/${part}/kept`, data })));
+    expect(await blobs.get('objects/aa/kept')).toEqual(data);
+    renameSync(join(place, 'objects'), join(place, 'moved'));
+    linkOfOther(victim, join(place, 'objects'));
+    const source = join(root, 'source');
+    writeFileSync(source, 'x');
+    const works: (() => Promise<unknown>)[] = [
+      () => blobs.put('objects/aa/new', data),
+      () => blobs.putFile('objects/aa/new', source),
+      () => blobs.link('objects/aa/new', source),
+      () => blobs.putAll([{ name: 'objects/cc/new', data }]),
+      () => blobs.replace('objects/aa/kept', data, sha256(data)),
+      () => blobs.remove('objects/aa/kept'),
+      () => blobs.get('objects/aa/kept'),
+      () => blobs.fetch('objects/aa/kept', join(root, 'fetched')),
+      () => blobs.list('objects')[Symbol.asyncIterator]().next(),
+    ];
+    for (const work of works) await expect(work()).rejects.toThrow('link of another user');
+    expect(() => blobs.sweep()).toThrow('link of another user');
+    rmSync(join(place, 'objects'));
+    mkdirSync(join(place, 'objects'));
+    linkOfOther(join(victim, 'aa'), join(place, 'objects/aa'));
+    expect(() => blobs.sweep()).toThrow('link of another user');
+    expect(readdirSync(victim, { recursive: true }).sort()).toEqual(before);
+  });
+
   it('is no lock: no file is made where it leads', async () => {
     const place = join(root, 'locked');
     mkdirSync(place);
@@ -56,6 +93,24 @@ describe.runIf(process.getuid?.() === 0)('a folder of a served place that become
     await expect(work).rejects.toMatchObject({ code: 'ELOOP' });
     expect(existsSync(join(root, 'made'))).toBe(false);
   });
+});
+
+it('a store keeps no folders open, and its errors name them', async () => {
+  const open = (): number => readdirSync('/proc/self/fd').length;
+  const [before, blobs] = [open(), new FileBlobs(join(root, 'closed'))];
+  const names = Array.from({ length: 400 }, (_, i) => `objects/${i}/x`);
+  await blobs.putAll(names.map((name) => ({ name, data })));
+  expect(await blobs.replace('objects/1/x', data, sha256(data))).toBe(true);
+  const listed = [];
+  for await (const { name, size } of blobs.list('objects')) listed.push([name, size]);
+  expect(listed).toEqual(names.sort().map((name) => [name, 1]));
+  await blobs.remove('objects/2/x');
+  expect(await blobs.get('objects/2/x')).toBeUndefined();
+  expect(await blobs.get('nothing/2/x')).toBeUndefined();
+  mkdirSync(join(root, 'closed/objects/3/folder'));
+  await expect(blobs.remove('objects/3/folder')).rejects.toMatchObject({ path: join(root, 'closed/objects/3/folder') });
+  // The end of flock(1) closes the lock's pipes.
+  await expect.poll(open).toBe(before);
 });
 
 it('an error names the folder, not its handle', () => {

@@ -91,16 +91,19 @@ function fileIn(path: string): string | undefined {
   }
 }
 
-/** An error's paths, with the names of folders in place of handles (io/held-folders). */
+/** A path with the name of a folder in place of its handle (io/held-folders). */
+export const namedPlace = (path: string): string =>
+  path.replace(/^\/proc\/self\/fd\/\d+/, (handle) => {
+    try {
+      return readlinkSync(handle);
+    } catch {
+      return 'a folder';
+    }
+  });
+
+/** An error's paths, with the names of folders in place of handles. */
 function placesOf({ code, syscall, path, dest }: NodeJS.ErrnoException & { dest?: string }) {
-  const shown = (at: string | undefined): string | undefined =>
-    at?.replace(/^\/proc\/self\/fd\/\d+/, (handle) => {
-      try {
-        return readlinkSync(handle);
-      } catch {
-        return 'a folder';
-      }
-    });
+  const shown = (at: string | undefined): string | undefined => (at === undefined ? undefined : namedPlace(at));
   return { code, syscall, path: shown(path), dest: shown(dest) };
 }
 

@@ -9,7 +9,7 @@ import { isOurs } from './own-folders.ts';
 import { whileWaiting } from './signals.ts';
 import { slowly } from './slow.ts';
 import { lastLine } from '../text/cut.ts';
-import { codeOf, systemFault } from './faults.ts';
+import { codeOf, namedPlace, systemFault } from './faults.ts';
 import { plainEnvironment } from './process.ts';
 
 export interface WaitOptions {
@@ -64,7 +64,7 @@ const holderText = (path: string): string => lockHolder(path) ?? 'another proces
 
 async function wait(path: string, kind: readonly string[], options: WaitOptions): Promise<Release> {
   const heldBy = (): string => `, which ${holderText(path)} holds`;
-  const release = await slowly(`the lock ${path}`, hold(path, kind, options), heldBy);
+  const release = await slowly(`the lock ${namedPlace(path)}`, hold(path, kind, options), heldBy);
   if (!release) throw new Error(`flock refused ${path}`);
   return release;
 }
@@ -128,7 +128,7 @@ function openLock(path: string): number {
   const found = fstatSync(handle);
   if (found.isFile() || found.isDirectory()) return handle;
   closeSync(handle);
-  throw Object.assign(new Error(`can't lock ${path}: it is no file`), { code: 'ENXIO', path });
+  throw Object.assign(new Error(`can't lock ${namedPlace(path)}: it is no file`), { code: 'ENXIO', path });
 }
 
 /** Watches a wait: reports it, and ends it at its limit and when this process is to end. Returns the watch's end. */
@@ -137,7 +137,7 @@ function endOfWait(
   { waiting, most = lockPatience.usual }: WaitOptions,
   give: (fault: Error) => void,
 ): () => void {
-  const held = (): string => `the lock ${path}: ${holderText(path)} holds it`;
+  const held = (): string => `the lock ${namedPlace(path)}: ${holderText(path)} holds it`;
   const soon = waiting && setTimeout(waiting, 1000);
   const late = setTimeout(() => {
     done();
@@ -171,4 +171,4 @@ function letGo(holder: ChildProcess, input: Writable): Promise<void> {
 }
 
 const lockFault = (path: string, words: string, code: number | null): Error =>
-  systemFault(`can't lock ${path}: ${lastLine(words) || `flock ended with ${code}`}`, words, path);
+  systemFault(`can't lock ${namedPlace(path)}: ${lastLine(words) || `flock ended with ${code}`}`, words, path);

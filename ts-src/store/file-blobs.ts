@@ -11,10 +11,11 @@ import {
   writeWhole,
   makeFolder,
 } from '../io/files.ts';
+import { HeldFolders } from '../io/held-folders.ts';
 import { OwnFolders } from '../io/own-folders.ts';
 import { withMutex } from '../io/mutex.ts';
 import type { BlobInfo, Blobs } from './blobs.ts';
-import { codeOf } from '../io/faults.ts';
+import { codeOf, nameHandles } from '../io/faults.ts';
 
 /** Size limit in bytes for reading a file at once; larger ones fit no buffer. */
 const largest = 2 ** 31 - 1;
@@ -53,59 +54,84 @@ export class FileBlobs implements Blobs {
     if (!existsSync(this.memory)) writeWhole(this.memory, `${this.where}\n`);
   }
 
-  private path = (name: string): string => this.folders.path(name);
-
-  get(name: string, most = largest): Promise<Buffer | undefined> {
+  /**
+   * Work on a path whose folders are held open meanwhile: whoever puts a link in place of one leads nothing elsewhere.
+   * They are not kept open: a store lives as long as the process, and an open folder can't be unmounted.
+   */
+  private async open<T>(work: (folders: HeldFolders) => T | Promise<T>, most?: number): Promise<T> {
+    const folders = new HeldFolders(this.where, most);
     try {
-      return Promise.resolve(readRegular(this.path(name), most));
+      return await work(folders);
     } catch (e) {
-      if (isMissing(e)) return Promise.resolve(undefined);
-      throw e;
+      throw nameHandles(e);
+    } finally {
+      folders.close();
     }
   }
 
+  get(name: string, most = largest): Promise<Buffer | undefined> {
+    return this.open((folders) => {
+      try {
+        const path = folders.find(name);
+        return path === undefined ? undefined : readRegular(path, most);
+      } catch (e) {
+        if (isMissing(e)) return undefined;
+        throw e;
+      }
+    });
+  }
+
   put(name: string, data: Buffer): Promise<void> {
-    this.mark();
-    writeWhole(this.path(name), data);
-    return Promise.resolve();
+    return this.open((folders) => {
+      this.mark();
+      writeWhole(folders.place(name), data);
+    });
   }
 
   putFile(name: string, file: string): Promise<void> {
-    this.mark();
-    const target = this.path(name);
-    makeFolder(dirname(target));
-    copyWhole(file, target, true);
-    return Promise.resolve();
+    return this.open((folders) => {
+      this.mark();
+      copyWhole(file, folders.place(name), true);
+    });
   }
 
   link(name: string, file: string): Promise<boolean> {
-    this.mark();
-    const target = this.path(name);
-    makeFolder(dirname(target));
-    return Promise.resolve(linkWhole(file, target));
+    return this.open((folders) => {
+      this.mark();
+      return linkWhole(file, folders.place(name));
+    });
   }
 
   putAll(items: readonly { name: string; data: Buffer }[]): Promise<void> {
-    return writeTogether(items.map(({ name, data }) => ({ path: this.path(name), data })));
+    return this.open(
+      (folders) => writeTogether(items.map(({ name, data }) => ({ path: folders.place(name), data }))),
+      Math.max(300, items.length),
+    );
   }
 
   fetch(name: string, file: string): Promise<boolean> {
     makeFolder(dirname(file));
-    try {
-      copyWhole(this.path(name), file, false);
-    } catch (e) {
-      if (isMissing(e)) return Promise.resolve(false);
-      throw e;
-    }
-    return Promise.resolve(true);
+    return this.open((folders) => {
+      try {
+        const path = folders.find(name);
+        if (path !== undefined) copyWhole(path, file, false);
+        return path !== undefined;
+      } catch (e) {
+        if (isMissing(e)) return false;
+        throw e;
+      }
+    });
   }
 
-  async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
-    this.mark();
-    return withMutex(`${this.path(name)}.lock`, async () => {
-      if ((await this.getTagged(name))?.tag !== before) return false;
-      writeWhole(this.path(name), data);
-      return true;
+  replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    return this.open((folders) => {
+      this.mark();
+      const path = folders.place(name);
+      return withMutex(`${path}.lock`, async () => {
+        if ((await this.getTagged(name))?.tag !== before) return false;
+        writeWhole(path, data);
+        return true;
+      });
     });
   }
 
@@ -115,48 +141,60 @@ export class FileBlobs implements Blobs {
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
-    this.folders.check(prefix);
-    for (const entry of entriesOf(this.path(prefix))) {
-      if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
-      const name = `${prefix}/${entry.name}`;
-      if (entry.isDirectory()) {
-        yield* this.list(name);
-        continue;
-      }
-      try {
-        const { size, mtimeMs, nlink, blocks } = statSync(this.path(name));
+    const folders = new HeldFolders(this.where);
+    try {
+      const folder = folders.find(`${prefix}/.`);
+      for (const entry of folder === undefined ? [] : entriesOf(folder)) {
+        if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
+        const name = `${prefix}/${entry.name}`;
+        if (entry.isDirectory()) {
+          yield* this.list(name);
+          continue;
+        }
+        const found = statSync(join(`${folder}`, entry.name), { throwIfNoEntry: false });
+        if (!found) continue;
+        const { size, mtimeMs, nlink, blocks } = found;
         yield { name, size, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };
-      } catch (e) {
-        if (!isMissing(e)) throw e;
       }
+    } catch (e) {
+      throw nameHandles(e);
+    } finally {
+      folders.close();
     }
   }
 
   remove(name: string): Promise<void> {
-    rmSync(this.path(name), { force: true });
-    return Promise.resolve();
+    return this.open((folders) => {
+      const path = folders.find(name);
+      if (path !== undefined) rmSync(path, { force: true });
+    });
   }
 
+  /** Other processes read it: its folders are looked at, and not held. */
   local(name: string): string | undefined {
-    return this.path(name);
+    return this.folders.path(name);
   }
 
   sweep(): void {
-    for (const kind of ['objects', 'tasks', 'tests', 'sources']) {
-      const folder = this.path(kind);
-      if (!exists(folder)) continue;
-      for (const part of readdirSync(folder)) {
-        for (const name of readdirSync(join(folder, part))) {
-          const m = /^\.tmp-(\d+)-/.exec(name);
-          // In a shared folder, a partial file is left over only if it is older than a day: another machine may be
-          // writing it.
-          const path = join(folder, part, name);
-          if (m && !exists(`/proc/${m[1]}`) && olderThanADay(path)) rmSync(path, { force: true });
-        }
-      }
+    const folders = new HeldFolders(this.where);
+    try {
+      for (const kind of ['objects', 'tasks', 'tests', 'sources'])
+        for (const part of namesIn(folders.find(`${kind}/.`)))
+          for (const name of namesIn(folders.find(`${kind}/${part}/.`))) {
+            const m = /^\.tmp-(\d+)-/.exec(name);
+            const path = folders.find(`${kind}/${part}/${name}`);
+            // In a shared folder, a partial file is left over only if it is older than a day: another machine may be
+            // writing it.
+            if (m && path !== undefined && !exists(`/proc/${m[1]}`) && olderThanADay(path))
+              rmSync(path, { force: true });
+          }
+    } finally {
+      folders.close();
     }
   }
 }
+
+const namesIn = (folder: string | undefined): string[] => (folder === undefined ? [] : readdirSync(folder));
 
 const vanished = (where: string, memory: string): Error =>
   Object.assign(
