@@ -20,6 +20,10 @@ export interface Blob {
 }
 
 const attempts = 5;
+/** Milliseconds for an answer, at most for a request with what it sends, and before the first retry. */
+export const patience = { answer: 60_000, request: 2 * 3_600_000, pause: 1000 };
+/** Bytes that a registry takes in a second. */
+const slowest = 10_000;
 const largestAnswer = 4 << 20;
 
 /** A login from docker's configuration or its credential helper. Never put into a command line or a log. */
@@ -81,7 +85,7 @@ export class Registry {
     const there = await this.request('HEAD', `/v2/${this.path}/blobs/${blob.digest}`, { also: [404] });
     if (there.status === 200) return;
     await this.again(async () => {
-      const begun = await this.request('POST', `/v2/${this.path}/blobs/uploads/`, {});
+      const begun = await this.request('POST', `/v2/${this.path}/blobs/uploads/`, { once: true });
       const location = begun.headers.get('location');
       if (location === null) throw new RegistryFault('the registry named no place for an upload');
       const url = new URL(location, this.base);
@@ -109,7 +113,7 @@ export class Registry {
         return await work();
       } catch (e) {
         if (attempt >= attempts || e instanceof RegistryFault) throw e;
-        await pause(500 * 2 ** attempt);
+        await pause(patience.pause * 2 ** (attempt - 1));
       }
     }
   }
@@ -124,12 +128,14 @@ export class Registry {
       once?: boolean;
     },
   ): Promise<Response> {
+    const bytes = Number(options.headers?.['content-length'] ?? 0);
+    const time = Math.min(patience.request, patience.answer + (bytes / slowest) * 1000);
     const send = async (): Promise<Response> => {
       const body = options.body?.();
       const request: RequestInit & { duplex?: 'half' } = {
         method,
         redirect: 'error',
-        signal: AbortSignal.timeout(600_000),
+        signal: AbortSignal.timeout(Math.ceil(time)),
         headers: { ...options.headers, ...(await this.authorization()) },
         ...(body === undefined ? {} : { body: streamOf(body), duplex: 'half' }),
       };
@@ -164,13 +170,13 @@ export class Registry {
       [...bearer.matchAll(/(\w+)="([^"]*)"/g)].map((m): [string, string] => [m[1] ?? '', m[2] ?? '']),
     );
     const url = new URL(fields.get('realm') ?? '', this.base);
-    if (url.protocol !== 'https:' && url.host !== this.host) return false;
+    if (url.protocol !== 'https:' && url.origin !== new URL(this.base).origin) return false;
     url.searchParams.set('scope', `repository:${this.path}:pull,push`);
     const service = fields.get('service');
     if (service !== undefined) url.searchParams.set('service', service);
     const answer = await fetch(url, {
       redirect: 'error',
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(patience.answer),
       headers: login === undefined ? {} : { authorization: `Basic ${login}` },
     });
     if (!answer.ok) return false;

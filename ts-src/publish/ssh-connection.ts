@@ -24,6 +24,8 @@ const pauses = [1000, 4000];
 
 /** Milliseconds after which a host that says nothing is given up. Commands compute digests; the lock may be held. */
 export const patience = { check: 60_000, command: 30 * 60_000, lock: 2 * 3_600_000 };
+/** Bytes of a transfer in a second. */
+const slowest = 10_000;
 /** Limit of an answer in bytes. */
 const largestAnswer = 256 << 20;
 
@@ -78,7 +80,8 @@ export class SshConnection {
 
   private async check(): Promise<void> {
     const seen = await this.ssh('check', undefined, []);
-    if (seen.code === 0) return;
+    if (seen.code === 0 && seen.stdout === 'ready\n') return;
+    if (seen.code === 0) throw this.strange(seen.stdout);
     if (seen.code === lacking)
       throw fault(`${remoteName(this.place)}: the host ${seen.stdout.trim()}: install it there`);
     throw this.refusal(seen);
@@ -121,12 +124,32 @@ export class SshConnection {
     return { ...done, stdout: Buffer.concat(chunks).toString('latin1') };
   }
 
+  /** Text of a shell's start-up files would be taken for answers. */
+  private strange(said: string): Error {
+    return fault(
+      `${remoteName(this.place)}: the host answers ${JSON.stringify(said.slice(0, 200))}, which is not understood: ` +
+        'without a terminal, the start-up files of its shell may print nothing',
+    );
+  }
+
+  /** Runs a command of the script that answers each line by one of these words. */
+  async words(command: string, lines: readonly string[], known: readonly string[]): Promise<string[]> {
+    const { stdout } = await this.ask(command, lines);
+    const said = stdout.split('\n').slice(0, -1);
+    if (said.length !== lines.length || !stdout.endsWith('\n') || !said.every((word) => known.includes(word)))
+      throw this.strange(stdout);
+    return said;
+  }
+
   private silent(time: number): Error {
     return fault(`${remoteName(this.place)}: there was no answer in ${Math.ceil(time / 1000)} seconds`);
   }
 
-  /** Copies a folder's files into the host's incoming folder; existing files stay. */
-  async send(folder: string): Promise<void> {
+  /**
+   * Copies a folder's files, of so many bytes together, into the host's incoming folder; existing files stay. A host
+   * that takes less than `slowest` bytes a second is given up.
+   */
+  async send(folder: string, bytes: number): Promise<void> {
     await this.open();
     const ssh = ['ssh', ...this.options].map(shellQuote).join(' ');
     const args = [
@@ -140,7 +163,15 @@ export class SshConnection {
       ssh,
     ];
     const target = `${this.place.host}:${this.place.path}/.slipway/incoming/`;
-    const done = await this.inTurn(() => this.retried(pauses, () => run('rsync', [...args, `${folder}/`, target])));
+    const time = patience.command + (bytes / slowest) * 1000;
+    const done = await this.inTurn(() =>
+      this.retried(pauses, async () => {
+        const signal = AbortSignal.timeout(Math.ceil(time));
+        const sent = await slowly(this.host, run('rsync', [...args, `${folder}/`, target], { limit: 1 << 20, signal }));
+        if (signal.aborted) throw this.silent(time);
+        return sent;
+      }),
+    );
     if (done.code === 127 && /ENOENT|not found/.test(done.stderr))
       throw fault('rsync is not there: install it on this machine');
     if (done.code !== 0) throw this.refusal(done);
@@ -160,11 +191,17 @@ export class SshConnection {
       holder.on('error', () => resolve(127));
       holder.on('exit', (code) => resolve(code ?? 128));
     });
+    const kill = () => holder.kill('SIGKILL');
+    let answer = '';
     const held = new Promise<boolean>((resolve) => {
-      holder.stdout.once('data', () => resolve(true));
+      holder.stdout.setEncoding('latin1').on('data', (text: string) => {
+        if (answer.includes('\n')) return;
+        answer = (answer + text).slice(0, 200);
+        if (answer === 'held\n') resolve(true);
+        else if (!'held\n'.startsWith(answer)) kill();
+      });
       void ended.then(() => resolve(false));
     });
-    const kill = () => holder.kill('SIGKILL');
     const late = setTimeout(kill, patience.lock);
     let stopped = false;
     const listening = whileWaiting(() => {
@@ -176,6 +213,7 @@ export class SshConnection {
     clearTimeout(late);
     listening();
     if (!isHeld && stopped) throw fault(`stopped while waiting for the lock ${lock}`);
+    if (!isHeld && answer !== '') throw this.strange(answer);
     if (!isHeld && holder.killed) throw this.silent(patience.lock);
     if (!isHeld) throw this.refusal({ code: await ended, stderr: said });
     try {

@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '../io/files.ts';
 import { inTemporary } from '../io/temporary-folder.ts';
@@ -93,15 +93,14 @@ export class SshEndpoint implements Endpoint {
   private async placeMany(files: readonly ({ name: string; size: number } & Sent)[]): Promise<Placed[]> {
     if (!files.length) return [];
     const lines = files.map((f) => `${f.sha256} ${f.size} ${f.name}`);
-    const before = answers(await this.connection.ask('compare', lines));
+    const before = await this.connection.words('compare', lines, compared);
     const wanted = files.filter((_, i) => before[i] === 'absent');
     if (wanted.length) {
       await this.send(wanted);
-      const after = answers(
-        await this.connection.ask(
-          'place',
-          wanted.map((f) => `${f.sha256} ${f.size} ${f.name}`),
-        ),
+      const after = await this.connection.words(
+        'place',
+        wanted.map((f) => `${f.sha256} ${f.size} ${f.name}`),
+        [...compared, 'written'],
       );
       await this.forget(wanted);
       const placed = new Map(wanted.map((f, i) => [f.name, after[i]]));
@@ -129,14 +128,15 @@ export class SshEndpoint implements Endpoint {
   private async named(files: readonly { name: string; sha256: string; like?: string }[]): Promise<Map<string, string>> {
     if (!files.length) return new Map();
     const lines = files.map((f) => `${f.sha256} ${f.like ?? '-'} ${f.name}`);
-    const said = answers(await this.connection.ask('put', lines));
+    const said = await this.connection.words('put', lines, ['written', 'absent']);
     return new Map(files.map((f, i) => [f.name, said[i] ?? 'absent']));
   }
 
   async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
     const file = { name, data, sha256: sha256(data) };
     await this.send([file]);
-    const [said] = answers(await this.connection.ask('replace', [`${file.sha256} ${before ?? '-'} ${name}`]));
+    const line = `${file.sha256} ${before ?? '-'} ${name}`;
+    const [said] = await this.connection.words('replace', [line], ['replaced', 'moved']);
     await this.forget([file]);
     // The command may have been repeated after a lost connection: the file is replaced already then.
     return said === 'replaced' || (await this.read(name))?.tag === file.sha256;
@@ -159,12 +159,14 @@ export class SshEndpoint implements Endpoint {
   private async send(files: readonly Sent[]): Promise<void> {
     return inTemporary('send', async (folder) => {
       makeFolder(folder);
+      let bytes = 0;
       for (const file of new Map(files.map((f) => [f.sha256, f])).values()) {
         const target = join(folder, file.sha256);
         if ('path' in file) symlinkSync(resolve(file.path), target);
         else writeFile(target, file.data);
+        bytes += 'path' in file ? statSync(target).size : file.data.length;
       }
-      await this.connection.send(folder);
+      await this.connection.send(folder, bytes);
     });
   }
 
@@ -176,6 +178,7 @@ export class SshEndpoint implements Endpoint {
   }
 }
 
-const answers = ({ stdout }: { stdout: string }): string[] => stdout.trimEnd().split('\n');
+/** What the host says of a name. */
+const compared = ['there', 'other', 'absent'];
 
 const placedOf = (said: string | undefined): Placed => (said === 'written' || said === 'there' ? said : 'other');

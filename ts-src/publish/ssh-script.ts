@@ -27,6 +27,7 @@ case $command in
     done
     mkdir -p "$root/$incoming"
     find "$root/$incoming" -type f -mtime +1 -exec rm -f {} +
+    echo ready
     exit 0 ;;
 esac
 cd "$root"
