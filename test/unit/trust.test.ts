@@ -249,6 +249,15 @@ store: file:/elsewhere
     expect(o.stderr).toContain('needs --target');
     expect(o.status).toBe(1);
   });
+
+  it.each(['--request', '--change'])('is not taken for a trusted run where the value of %s is empty', (option) => {
+    const o = spawnSync('node', [bundle, 'prepare', option, '', '--state', join(folder, 'state')], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(o.stderr).toContain(`${option} '' is no value`);
+    expect(o.status).toBe(2);
+  });
 });
 
 describe('text for a terminal', () => {

@@ -28,6 +28,9 @@ export const checkPlace: Check = (value) =>
 
 export const checkStore: Check = (value) => (isStoreUri(value) ? undefined : 'is not file:PATH or s3://BUCKET/PREFIX');
 
+/** For an option that decides what a run is trusted with: a variable that is not set must not leave it out. */
+export const checkGiven: Check = (value) => (value === '' ? 'is no value: leave the option out' : undefined);
+
 /** `--driver` of every command that enters roots. */
 export const driverOption = {
   type: 'string',

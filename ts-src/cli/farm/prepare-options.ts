@@ -1,7 +1,7 @@
 import type { RunManifest } from '../../farm/run-manifest.ts';
 import type { Distro } from '../../model/distro.ts';
 import { distroOptions, selectionOptions, type Option, type ValuesOf } from '../command.ts';
-import { checkStore } from '../option-checks.ts';
+import { checkGiven, checkStore } from '../option-checks.ts';
 import { runOptions } from '../run-options.ts';
 import { farmOptions } from './work.ts';
 
@@ -31,6 +31,7 @@ export const prepareOptions = {
     type: 'string',
     value: 'ID',
     help: 'id of a pull request to run for; the run is not trusted and publishes nothing',
+    check: checkGiven,
   },
   target: {
     type: 'string',
@@ -41,6 +42,7 @@ export const prepareOptions = {
     type: 'string',
     value: 'DIR',
     help: 'checkout of a package repository: build and test its packages, with all others as in the last good nightly',
+    check: checkGiven,
   },
   'change-name': {
     type: 'string',
