@@ -1,8 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readSource } from '../../ts-src/engine/build/objects.ts';
 import { applyPatches } from '../../ts-src/engine/build/source.ts';
 
 let folder = '';
@@ -68,3 +78,11 @@ it("a patch does not write through a source's symlink", async () => {
   expect(readFileSync(join(victim, 'text'), 'utf8')).toBe('one\n');
   expect(existsSync(join(victim, 'new'))).toBe(false);
 });
+
+it('a file of gigabytes does not end the run where objects are kept', () => {
+  for (const name of ['map.bin', 'code.c']) writeFileSync(join(source, name), '');
+  truncateSync(join(source, 'map.bin'), 2 ** 31 + 1);
+  expect(Object.keys(readSource(source)?.files ?? {})).toEqual(['code.c', 'map.bin', 'text']);
+  truncateSync(join(source, 'code.c'), 600 << 20);
+  expect(readSource(source)).toBeUndefined();
+}, 120_000);

@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:
 import { dirname, join } from 'node:path';
 import { entriesBelow, exists, privateFolder, readJson, writeWhole, makeFolder } from '../../io/files.ts';
 import { holdMutex, lockPatience } from '../../io/mutex.ts';
+import { digestHeld } from '../../io/untrusted.ts';
 import { isBuildType, rulesOf } from '../../model/build-types/index.ts';
 import { sha256 } from '../../model/digest.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
@@ -50,6 +51,9 @@ const compiled = /\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|ipp|inl|tpp)$/;
 /** Macros that make an object depend on the time of compilation. */
 const timed = /__(?:DATE|TIME|TIMESTAMP)__/;
 
+/** Larger files are not searched for these macros. */
+const largest = 64 << 20;
+
 /** The folder of a package's objects, emptied if they do not fit. Undefined if none are kept. */
 export async function openObjects(
   { driver, state, store }: { driver: Driver; state: string; store: Store },
@@ -95,18 +99,20 @@ export async function openObjects(
 }
 
 /**
- * The files of a source, and a digest of all that CMake may have read. Undefined if a file uses the compilation time.
+ * The files of a source, and a digest of all that CMake may have read. Undefined if a file uses the compilation time,
+ * or is too large to tell.
  */
-function readSource(source: string): { files: ObjectsRecord['files']; frame: string } | undefined {
+export function readSource(source: string): { files: ObjectsRecord['files']; frame: string } | undefined {
   const files: ObjectsRecord['files'] = {};
   const frame: string[] = [];
   for (const path of entriesBelow(source).sort()) {
     const found = lstatSync(join(source, path));
     if (found.isSymbolicLink()) frame.push(`${path} -> ${readlinkSync(join(source, path))}`);
     if (!found.isFile()) continue;
-    const bytes = readFileSync(join(source, path));
-    if (compiled.test(path) && timed.test(bytes.toString('latin1'))) return undefined;
-    const digest = sha256(bytes);
+    if (compiled.test(path)) {
+      if (found.size > largest || timed.test(readFileSync(join(source, path), 'latin1'))) return undefined;
+    }
+    const digest = digestHeld(source, path);
     files[path] = [digest, found.mtimeMs];
     frame.push(`${path} ${found.mode & 0o111 ? 'x' : ''} ${compiled.test(path) ? '' : digest}`);
   }
