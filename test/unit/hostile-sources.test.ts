@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -12,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { keepDependencyTimes } from '../../ts-src/engine/build/dependency-times.ts';
 import { readSource } from '../../ts-src/engine/build/objects.ts';
 import { applyPatches } from '../../ts-src/engine/build/source.ts';
 
@@ -85,4 +87,10 @@ it('a file of gigabytes does not end the run where objects are kept', () => {
   expect(Object.keys(readSource(source)?.files ?? {})).toEqual(['code.c', 'map.bin', 'text']);
   truncateSync(join(source, 'code.c'), 600 << 20);
   expect(readSource(source)).toBeUndefined();
+  const former = join(folder, 'former');
+  mkdirSync(former);
+  writeFileSync(join(former, 'map.bin'), '');
+  truncateSync(join(former, 'map.bin'), 2 ** 31 + 1);
+  keepDependencyTimes(source, [{ name: 'a', former, paths: ['map.bin'] }], join(folder, 'views'));
+  expect(statSync(join(source, 'map.bin')).ino).toBe(statSync(join(former, 'map.bin')).ino);
 }, 120_000);

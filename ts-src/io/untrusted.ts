@@ -183,10 +183,10 @@ const mostHeld = 1 << 30;
 export const readHeld = (root: string, path: string): Buffer | undefined =>
   withHeld(root, path, (handle, size) => (size > mostHeld ? undefined : readFileSync(handle)));
 
-/** SHA-256 of such a file of any size. */
-export const digestHeld = (root: string, path: string): string =>
+/** Digest of such a file of any size. */
+export const digestHeld = (root: string, path: string, kind: 'sha256' | 'md5' = 'sha256'): string =>
   withHeld(root, path, (handle) => {
-    const hash = createHash('sha256');
+    const hash = createHash(kind);
     const chunk = Buffer.alloc(1 << 20);
     for (let read = readSync(handle, chunk); read > 0; read = readSync(handle, chunk))
       hash.update(chunk.subarray(0, read));

@@ -1,7 +1,8 @@
-import { linkSync, lstatSync, readFileSync, renameSync, rmSync, type Stats } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { linkSync, lstatSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '../../io/files.ts';
 import { codeOf } from '../../io/faults.ts';
+import { digestHeld } from '../../io/untrusted.ts';
 
 /** A dependency that was rebuilt since the object files were made. */
 export interface ChangedDependency {
@@ -46,7 +47,8 @@ function fileAt(path: string): Stats | undefined {
 /** Whether two different files have the same text and mode. */
 function sameText(path: string, a: Stats, other: string, b: Stats): boolean {
   if (a.ino === b.ino || a.size !== b.size || a.mode !== b.mode) return false;
-  return readFileSync(path).equals(readFileSync(other));
+  const digestOf = (file: string): string => digestHeld(dirname(file), basename(file));
+  return digestOf(path) === digestOf(other);
 }
 
 /** Replaces a file by a hard link to another one. If the file system refuses the link, the file stays as it is. */

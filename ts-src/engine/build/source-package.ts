@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { makeFolder, sha256File } from '../../io/files.ts';
 import { writeFile } from '../../io/write.ts';
 import { programFault, run } from '../../io/process.ts';
-import { md5 } from '../../model/digest.ts';
+import { digestHeld } from '../../io/untrusted.ts';
 import { stampOfVersion, stampSeconds } from '../../model/names.ts';
 import type { PlannedPackage } from '../../model/plan.ts';
 import { renderDsc, sourceRules } from '../../render/dsc.ts';
@@ -66,7 +66,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
     archive: {
       name: basename(archive),
       size: statSync(archive).size,
-      md5: md5(readFileSync(archive)),
+      md5: digestHeld(work, basename(archive), 'md5'),
       sha256: await sha256File(archive),
     },
   });
