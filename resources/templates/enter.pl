@@ -168,8 +168,11 @@ while (my ($source, $target) = splice @binds, 0, 2) {
   mount_on($source, "m$target", 'none', $bind);
   restrict("m$target", ($only ? $read_only : ()), $nosuid, $nodev);
 }
-if ($network eq 'loopback' && system('ip', 'link', 'set', 'lo', 'up') != 0) {
-  die "slipway: ip could not start the loopback interface\n";
+# Participants of DDS find each other by multicast, which loopback has only if it is told.
+if ($network eq 'loopback') {
+  for my $command ('link set lo up multicast on', 'route add 224.0.0.0/4 dev lo') {
+    if (system('ip', split / /, $command) != 0) { die "slipway: ip could not start the loopback interface\n"; }
+  }
 }
 if ($network eq 'on') {
   inside('/etc');

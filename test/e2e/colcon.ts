@@ -80,8 +80,9 @@ export interface ColconResult {
   results: string;
 }
 
-/** Mounts as in a task's root, and only the loopback interface. */
-const enter = `ip link set lo up
+/** Mounts and the loopback interface as in a task's root. */
+const enter = `ip link set lo up multicast on
+ip route add 224.0.0.0/4 dev lo
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
 for at in tmp dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$1/$at"; done

@@ -21,6 +21,7 @@ import { closeScratch, newScratch, openScratch } from '../../ts-src/sandbox/scra
 import { defaultLimits } from '../../ts-src/sandbox/limits.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 import { discard, execute, processesIn, root, workspace } from './helpers.ts';
+import { hearGroup, talk } from './loopback.ts';
 
 describe('a root', () => {
   const folder = realpathSync(workspace('sandbox'));
@@ -73,12 +74,11 @@ describe('a root', () => {
   };
 
   it('lets the processes of a test communicate over IPv4 and IPv6, but with nobody else', async () => {
-    const talk = (address: string, port: number) =>
-      `perl -MIO::Socket::IP -e 'alarm 4; $s = IO::Socket::IP->new(LocalHost => "${address}", LocalPort => ${port}, Listen => 1) or die "bind: $@"; if (!fork) { IO::Socket::IP->new(PeerHost => "${address}", PeerPort => ${port}) or die "connect: $@"; exit } $s->accept or die; wait; exit $? >> 8'`;
     const there = await enter(`${talk('127.0.0.1', 4711)} && ${talk('::1', 4712)} && echo spoken`, {
       network: 'loopback',
     });
     expect(there).toMatchObject({ code: 0, stdout: 'spoken\n' });
+    expect((await enter(hearGroup, { network: 'loopback' })).stdout).toMatch(/^heard\n1\s+lo /);
     const none = await enter(talk('127.0.0.1', 4711));
     expect(none.code).not.toBe(0);
     const interfaces = await enter('cat /proc/net/dev', { network: 'loopback' });
