@@ -277,7 +277,7 @@ describe('the time limit for untrusted output', () => {
     ).toThrow(LeftBehindError);
     const slow = () => /a([^]*?)b/.exec('a'.repeat(3_000_000));
     expect(() => time.spend('a text', slow)).toThrow('a text takes longer than 0.3 seconds to read');
-    expect(() => time.spend('a text', () => 'a'.repeat(300_000_000).repeat(2))).toThrow('a text is too large to read');
+    expect(() => withinTime('a text', () => 'a'.repeat(1 << 30))).toThrow('a text is too large to read');
     expect(withinTime('outer', () => withinTime('inner', () => 3))).toBe(3);
     expect(() =>
       withinTime('this', () => {
