@@ -26,8 +26,8 @@ mkdir -p "$HOME"
 
 python=$(readlink -f /usr/bin/python3 2>/dev/null || :)
 python=${python##*/}
-# The prefix replaces the byte code of system packages as well, so links lead there. A folder without subfolders needs
-# one link.
+# PYTHONPYCACHEPREFIX also hides the byte code of system packages, so links lead there. A folder without subfolders
+# needs one link.
 if [ -n "$python" ]; then
   perl -e '
     my $to = shift;

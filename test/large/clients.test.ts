@@ -61,7 +61,12 @@ describe.each(['bullseye', 'bookworm', 'trixie'])('apt of %s', (release) => {
     mkdirSync(join(root, 'etc/apt/sources.list.d'), { recursive: true });
     writeFileSync(
       join(root, 'etc/apt/sources.list.d/slipway.sources'),
-      `Types: deb deb-src\nURIs: file:/repository\nSuites: bookworm-tiny\nComponents: main\nSigned-By: /etc/apt/${key}.asc\n`,
+      `Types: deb deb-src
+URIs: file:/repository
+Suites: bookworm-tiny
+Components: main
+Signed-By: /etc/apt/${key}.asc
+`,
     );
     return execute('chroot', [root, 'sh', '-ec', `export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8\n${script}`]);
   };
@@ -80,7 +85,12 @@ describe.each(['bullseye', 'bookworm', 'trixie'])('apt of %s', (release) => {
   it('installs a package with what it needs, and downloads its source', async () => {
     const ran = await withKey(
       'next',
-      'apt-get -q update\napt-get -q -y install acme-tiny-user\ncat /opt/acme/tiny/share/tool/package.xml\ncd /tmp\napt-get -q source --download-only acme-tiny-tool\nls',
+      `apt-get -q update
+apt-get -q -y install acme-tiny-user
+cat /opt/acme/tiny/share/tool/package.xml
+cd /tmp
+apt-get -q source --download-only acme-tiny-tool
+ls`,
     );
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stdout).toContain('<name>tool</name>');

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { junitOf, readTestRun, shortCase, type TestRun } from '../../ts-src/engine/build/tests.ts';
+import { junitOf, shortCase, type TestRun } from '../../ts-src/engine/build/tests.ts';
 import { readElf } from '../../ts-src/inspect/elf.ts';
 import { memberFaults } from '../../ts-src/inspect/members.ts';
 import { copyrightNotices } from '../../ts-src/inspect/notices.ts';
@@ -12,6 +12,7 @@ import { parseResults, readResults } from '../../ts-src/inspect/test-results.ts'
 import { Patience, withinTime } from '../../ts-src/io/bounded.ts';
 import { LeftBehindError } from '../../ts-src/io/untrusted.ts';
 import { knownCause } from '../../ts-src/render/log.ts';
+import { readLeftRun } from './left-results.ts';
 
 /** CPU seconds of this process, independent of other load. */
 function seconds(work: () => unknown): number {
@@ -130,18 +131,10 @@ describe('result files', () => {
   });
 });
 
-/** Reads the results that tests left, as after their step. */
+/** Reads the results that tests left, with an empty log. */
 function readRun(): Promise<TestRun> {
   writeFileSync(join(root, 'log'), '');
-  return readTestRun({
-    package: 'p',
-    build: root,
-    results: 'results',
-    outcome: { code: 0, signal: null, stdout: '', stderr: '' },
-    log: join(root, 'log'),
-    seconds: 1,
-    reason: () => '',
-  });
+  return readLeftRun(root);
 }
 
 describe('links that a build installs', () => {

@@ -8,6 +8,7 @@ import { readTestRun } from '../../ts-src/engine/build/tests.ts';
 import { describe as describeStage } from '../../ts-src/inspect/interface.ts';
 import { checkLeft, LeftBehindError, listLeft, readLeft, shownName, walkLeft } from '../../ts-src/io/untrusted.ts';
 import { first } from '../../ts-src/model/lists.ts';
+import { readLeftRun } from './left-results.ts';
 
 let root = '';
 let server: Server | undefined;
@@ -64,15 +65,7 @@ describe('untrusted output of a build', () => {
         await make(join(root, path));
         if (path.endsWith('.xml') && name === 'a folder') continue;
         writeFileSync(join(root, 'log'), 'the log\n');
-        const ran = await readTestRun({
-          package: 'p',
-          build: root,
-          results: 'results',
-          outcome: { code: 0, signal: null, stdout: '', stderr: '' },
-          log: join(root, 'log'),
-          seconds: 1,
-          reason: () => 'not asked',
-        });
+        const ran = await readLeftRun(root, 'not asked');
         expect(ran.outcome).toBe('failed');
         expect(ran.cases.map((c) => c.message).join()).toMatch(/results can't be read: /);
       }

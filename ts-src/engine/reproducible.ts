@@ -92,7 +92,7 @@ async function checkOne(
     });
     return again.state === 'made' ? compareFiles(session, options, record, again.value, work) : again;
   });
-  await repair.removed();
+  await repair.foldersRemoved();
   const result: Omit<Comparison, 'id' | 'name'> =
     outcome.state === 'made' ? outcome.value : { state: 'failed', reason: outcome.reason, differences: [] };
   return { id: graph.id, name: p.name, ...result };

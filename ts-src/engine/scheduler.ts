@@ -157,7 +157,7 @@ export class Scheduler {
         const why = left ? `it left what can't be taken: ${e.message}` : (environmentFault(e) ?? reportInternal(e));
         this.finish(graph, task, 'failed', why);
       })
-      .then(() => this.cleaned())
+      .then(() => this.foldersRemoved())
       .finally(() => {
         this.working--;
         this.wake();
@@ -209,8 +209,8 @@ export class Scheduler {
   }
 
   /** Waits until the work folders of ended tasks are removed. */
-  cleaned(): Promise<void> {
-    return this.runner.cleaned();
+  foldersRemoved(): Promise<void> {
+    return this.runner.foldersRemoved();
   }
 
   private finishWith(graph: TaskGraph, task: number, record: TaskRecord, cached: boolean): void {

@@ -44,7 +44,7 @@ export class StoreRepair {
   }
 
   /** Waits until the work folders of ended tasks are removed. */
-  removed(): Promise<void> {
+  foldersRemoved(): Promise<void> {
     return this.folders.removed();
   }
 

@@ -121,8 +121,8 @@ export class TaskRunner {
   }
 
   /** Waits until work folders of ended tasks are removed. */
-  cleaned(): Promise<void> {
-    return this.repair.removed();
+  foldersRemoved(): Promise<void> {
+    return this.repair.foldersRemoved();
   }
 
   private async doneMeanwhile(graph: TaskGraph, task: number, key: string): Promise<TaskOutcome | undefined> {

@@ -9,7 +9,7 @@ import { run } from '../io/process.ts';
 import { setTimeout as pause } from 'node:timers/promises';
 import { asMap, own } from '../read/yaml.ts';
 import { mediaTypes } from './docker.ts';
-import { slowly } from '../io/slow.ts';
+import { slowly, transferTime } from '../io/slow.ts';
 import { readBody } from '../io/response.ts';
 
 /** Content to push: bytes, or a file. */
@@ -22,8 +22,6 @@ export interface Blob {
 const attempts = 5;
 /** Milliseconds for an answer, at most for a request with what it sends, and before the first retry. */
 export const patience = { answer: 60_000, request: 2 * 3_600_000, pause: 1000 };
-/** Bytes that a registry takes in a second. */
-const slowest = 10_000;
 const largestAnswer = 4 << 20;
 
 /** A login from docker's configuration or its credential helper. Never put into a command line or a log. */
@@ -129,7 +127,7 @@ export class Registry {
     },
   ): Promise<Response> {
     const bytes = Number(options.headers?.['content-length'] ?? 0);
-    const time = Math.min(patience.request, patience.answer + (bytes / slowest) * 1000);
+    const time = Math.min(patience.request, patience.answer + transferTime(bytes));
     const send = async (): Promise<Response> => {
       const body = options.body?.();
       const request: RequestInit & { duplex?: 'half' } = {

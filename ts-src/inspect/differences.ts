@@ -1,3 +1,4 @@
+import { shortened } from '../text/cut.ts';
 import { lstatSync, readFileSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { sectionAt } from './elf-sections.ts';
@@ -86,7 +87,7 @@ function firstDifference(a: Buffer, b: Buffer): number {
 }
 
 const isText = (data: Buffer): boolean => !data.subarray(0, 1 << 16).includes(0);
-const quoted = (line: string): string => JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}…` : line);
+const quoted = (line: string): string => JSON.stringify(shortened(line, 100));
 
 function lineAt(data: Buffer, at: number): string {
   const begin = at > 0 ? data.lastIndexOf(10, at - 1) + 1 : 0;

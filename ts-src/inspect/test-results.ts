@@ -1,7 +1,9 @@
 import { basename } from 'node:path';
 import { Patience } from '../io/bounded.ts';
 import { LeftBehindError, readLeft, shownName, walkLeft } from '../io/untrusted.ts';
+import { compare } from '../model/diagnostics.ts';
 import type { TestCase } from '../model/result.ts';
+import { shortened } from '../text/cut.ts';
 import { readXml, type XmlElement } from './result-xml.ts';
 
 /** Message of a failed case without one. */
@@ -80,8 +82,6 @@ export async function readResults(
   return { cases: cases.sort((a, b) => compare(a.suite, b.suite) || compare(a.name, b.name)), damaged };
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
-
 const textLength = ({ suite, name, message, output }: TestCase): number =>
   suite.length + name.length + message.length + output.length;
 
@@ -89,8 +89,6 @@ const childrenOf = (element: XmlElement | undefined, name: string): XmlElement[]
   element?.children.filter((c) => c.name === name) ?? [];
 const childOf = (element: XmlElement | undefined, name: string): XmlElement | undefined =>
   element?.children.find((c) => c.name === name);
-
-const cut = (text: string, longest: number): string => (text.length > longest ? `${text.slice(0, longest)}…` : text);
 
 /** Seconds of a case; 0 if they are no time. */
 function secondsOf(text: string | undefined): number {
@@ -101,9 +99,9 @@ function secondsOf(text: string | undefined): number {
 /** Only the output of a failed case is shown, and its end. */
 const bounded = (c: TestCase): TestCase => ({
   ...c,
-  suite: cut(c.suite, longestName),
-  name: cut(c.name, longestName),
-  message: cut(c.message, longestText),
+  suite: shortened(c.suite, longestName),
+  name: shortened(c.name, longestName),
+  message: shortened(c.message, longestText),
   output: c.result === 'failed' ? c.output.slice(-longestOutput) : '',
 });
 

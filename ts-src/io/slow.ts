@@ -1,5 +1,8 @@
 import { numberFrom } from './patience.ts';
 
+/** Milliseconds that a host may take for so many bytes: 10 kB a second. */
+export const transferTime = (bytes: number): number => bytes / 10;
+
 type Tell = (text: string) => void;
 let tell: Tell = () => undefined;
 

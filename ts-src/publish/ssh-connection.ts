@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome } from '../io/process.ts';
 import { whileWaiting } from '../io/signals.ts';
-import { slowly } from '../io/slow.ts';
+import { slowly, transferTime } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
 import { remoteName, type RemotePlace } from '../model/remote-place.ts';
 import { shellQuote } from '../render/template.ts';
@@ -24,8 +24,6 @@ const pauses = [1000, 4000];
 
 /** Milliseconds after which a host that says nothing is given up. Commands compute digests; the lock may be held. */
 export const patience = { check: 60_000, command: 30 * 60_000, lock: 2 * 3_600_000 };
-/** Bytes of a transfer in a second. */
-const slowest = 10_000;
 /** Limit of an answer in bytes. */
 const largestAnswer = 256 << 20;
 
@@ -147,7 +145,7 @@ export class SshConnection {
 
   /**
    * Copies a folder's files, of so many bytes together, into the host's incoming folder; existing files stay. A host
-   * that takes less than `slowest` bytes a second is given up.
+   * that takes longer than `transferTime` is given up.
    */
   async send(folder: string, bytes: number): Promise<void> {
     await this.open();
@@ -163,7 +161,7 @@ export class SshConnection {
       ssh,
     ];
     const target = `${this.place.host}:${this.place.path}/.slipway/incoming/`;
-    const time = patience.command + (bytes / slowest) * 1000;
+    const time = patience.command + transferTime(bytes);
     const done = await this.inTurn(() =>
       this.retried(pauses, async () => {
         const signal = AbortSignal.timeout(Math.ceil(time));

@@ -1,3 +1,4 @@
+import { shortened } from '../text/cut.ts';
 import type { KeyExplained } from '../model/answers.ts';
 import type { BuildRecord } from '../model/result.ts';
 
@@ -34,8 +35,6 @@ function shown(part: string, value: string, r: BuildRecord): string {
   if (part === 'dependencies') return `${Object.keys(r.roots).length} packages of the distribution`;
   return value === '' ? 'none' : shortened(value, 100);
 }
-
-const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
 /** Why the later build was necessary despite the earlier one. */
 function changesOf(before: BuildRecord, now: BuildRecord): string[] {

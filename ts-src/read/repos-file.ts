@@ -1,3 +1,4 @@
+import { shortened } from '../text/cut.ts';
 import { bad, error, good, nearest, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { longestName } from '../model/names.ts';
 import type { Repository } from '../model/rosdistro.ts';
@@ -45,7 +46,7 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
     const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
     const fault = (message: string, key?: string, hint?: string) =>
       void diagnostics.push(
-        error('repos-invalid', `'${path.length > 60 ? `${path.slice(0, 60)}…` : path}': ${message}`, {
+        error('repos-invalid', `'${shortened(path, 60)}': ${message}`, {
           file,
           line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
           hint,

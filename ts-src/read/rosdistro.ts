@@ -1,3 +1,4 @@
+import { shortened } from '../text/cut.ts';
 import { bad, error, good, isError, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { longestName } from '../model/names.ts';
 import type { DistributionFile, Repository } from '../model/rosdistro.ts';
@@ -80,8 +81,6 @@ export function parseIndex(text: string, file: string, distribution: string): Re
 
 const isRepositoryName = (name: string): boolean =>
   name.length <= longestName && /^[A-Za-z0-9][A-Za-z0-9._+-]*$/.test(name);
-/** A name shortened for messages. */
-const shortened = (name: string): string => (name.length > 60 ? `${name.slice(0, 60)}…` : name);
 
 /** Parses a distribution file (REP 143, version 1 and 2). `value`: its parsed value, if it came with a cache. */
 export function parseDistributionFile(
@@ -117,7 +116,7 @@ export function parseDistributionFile(
     const entry = asMap(raw);
     if (!isRepositoryName(name)) {
       fault(
-        `the repository name ${JSON.stringify(shortened(name))} is not allowed`,
+        `the repository name ${JSON.stringify(shortened(name, 60))} is not allowed`,
         path,
         `letters, digits, ".", "_", "+" and "-", at most ${longestName}`,
       );

@@ -144,14 +144,15 @@ export class FileBlobs implements Blobs {
     const folders = new HeldFolders(this.where);
     try {
       const folder = folders.find(`${prefix}/.`);
-      for (const entry of folder === undefined ? [] : entriesOf(folder)) {
+      if (folder === undefined) return;
+      for (const entry of entriesOf(folder)) {
         if (entry.name.startsWith('.tmp-') || entry.name.endsWith('.lock')) continue;
         const name = `${prefix}/${entry.name}`;
         if (entry.isDirectory()) {
           yield* this.list(name);
           continue;
         }
-        const found = statSync(join(`${folder}`, entry.name), { throwIfNoEntry: false });
+        const found = statSync(join(folder, entry.name), { throwIfNoEntry: false });
         if (!found) continue;
         const { size, mtimeMs, nlink, blocks } = found;
         yield { name, size, modified: mtimeMs, disk: nlink > 1 ? 0 : blocks * 512 };

@@ -12,5 +12,9 @@ export const lastLine = (text: string): string => afterLast(text.trimEnd(), '\n'
 
 export const firstLine = (text: string): string => before(text, '\n');
 
+/** The text, cut after so many characters with an ellipsis. */
+export const shortened = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most)}…` : text;
+
 /** The text without halves of surrogate pairs, which have no place in a URL: JSON and YAML can hold them. */
 export const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/gu, '\ufffd');

@@ -274,7 +274,7 @@ async function doTasks(
       await engine.runScheduled(run, task);
     }
     if (signal.aborted) {
-      await engine.cleaned();
+      await engine.foldersRemoved();
       return exit.failed;
     }
     await keepResult(session, output, loaded.bundle.id, number, result);
@@ -282,7 +282,7 @@ async function doTasks(
     const above = await lane.resolveDependents([{ run, task }]);
     for (const { number: n, result: r } of above) await keepResult(session, output, loaded.bundle.id, n, r);
     writeOutput([{ number, result }, ...above].map((t) => `${t.number} ${outcomeOf(t.result)}\n`).join(''));
-    await engine.cleaned();
+    await engine.foldersRemoved();
   }
   session.history.learn(session.graphs);
   await shareResolved(session);

@@ -111,6 +111,9 @@ export interface BuildSteps {
   signal: AbortSignal;
 }
 
+/** The parts of an execution that differ between scripts. */
+export type ScriptSteps = Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>;
+
 /** Ubuntu releases whose dpkg can't read zstd; their packages use xz. Debian's tools default to xz. */
 const withoutZstd = ['focal', 'bionic'];
 

@@ -109,10 +109,10 @@ export function readSource(source: string): { files: ObjectsRecord['files']; fra
     const found = lstatSync(join(source, path));
     if (found.isSymbolicLink()) frame.push(`${path} -> ${readlinkSync(join(source, path))}`);
     if (!found.isFile()) continue;
-    if (compiled.test(path)) {
-      if (found.size > largest || timed.test(readFileSync(join(source, path), 'latin1'))) return undefined;
-    }
-    const digest = digestHeld(source, path);
+    if (compiled.test(path) && found.size > largest) return undefined;
+    const bytes = compiled.test(path) ? readFileSync(join(source, path)) : undefined;
+    if (bytes && timed.test(bytes.toString('latin1'))) return undefined;
+    const digest = bytes ? sha256(bytes) : digestHeld(source, path);
     files[path] = [digest, found.mtimeMs];
     frame.push(`${path} ${found.mode & 0o111 ? 'x' : ''} ${compiled.test(path) ? '' : digest}`);
   }

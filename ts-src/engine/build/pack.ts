@@ -28,7 +28,7 @@ import { renderControl, type BinaryControl } from '../../render/control.ts';
 import { isPrefixFile } from '../../render/prefix.ts';
 import { abiOf, type Abi } from './abi.ts';
 import { emptyWarning } from './empty.ts';
-import type { BuildEnvironment, BuildSteps } from './environment.ts';
+import type { BuildEnvironment, ScriptSteps } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest } from './outcome.ts';
 import { allowedPathsOf } from './packages.ts';
 import { environmentOf, plannedControl, stampOfBuild, type PackagingOptions } from './packaging.ts';
@@ -70,10 +70,7 @@ export function refusal(faults: readonly PackageFault[]): string | undefined {
 }
 
 /** How to run pack.sh, which works in `folder`. */
-export function packingOf(
-  environment: BuildEnvironment,
-  folder: string,
-): Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'> {
+export function packingOf(environment: BuildEnvironment, folder: string): ScriptSteps {
   for (const name of ['tree', 'symbols']) makeFolder(join(folder, name));
   return {
     script: 'pack.sh',

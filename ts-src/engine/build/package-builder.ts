@@ -18,6 +18,7 @@ import {
   testLimit,
   type BuildEnvironment,
   type BuildSteps,
+  type ScriptSteps,
 } from './environment.ts';
 import { failed, made, type BuildOutcome, type BuildRequest, type Repeat } from './outcome.ts';
 import { documentPackage } from '../docs/documentation.ts';
@@ -132,7 +133,7 @@ export class PackageBuilder {
     const lacking = writeRecipe(options, request, environment.source, environment.recipe);
     if (lacking !== undefined) return failed(lacking);
     const limit = buildLimit(options, p.name);
-    const enter = (entry: Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'binds'>, env: BuildSteps['env'] = {}) =>
+    const enter = (entry: ScriptSteps, env: BuildSteps['env'] = {}) =>
       enterEnvironment(options, request, environment, { ...entry, env, network: false, signal: limit.signal });
     const objects =
       options.incrementalObjects && !request.repeat ? await openObjects(options, request, environment) : undefined;
