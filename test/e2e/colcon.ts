@@ -1,5 +1,5 @@
 // Runs the tests of packages with colcon, in a root with Slipway's packages and the plan's system packages.
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execute, type Ran } from './helpers.ts';
 
@@ -108,4 +108,12 @@ export async function runColcon({ root, source, schemas, packages }: ColconRun):
       return [name, { built: built === '0', passed: tested === '0', results: join(ws, 'results', name) }];
     }),
   );
+}
+
+/** Removes the result of a package, so that the next run tests it again. */
+export function forgetResult(root: string, name: string): void {
+  const done = join(root, 'ws/done');
+  const lines = readFileSync(done, 'utf8').split('\n');
+  writeFileSync(done, lines.filter((line) => !line.startsWith(`${name} `)).join('\n'));
+  rmSync(join(root, 'ws/results', name), { recursive: true, force: true });
 }

@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
+import { createServer as listener } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -24,6 +25,50 @@ const prepareMoto = () =>
     writeFileSync(made, '');
   });
 
+/** A port that nothing listens on now. */
+async function freePort() {
+  const server = listener();
+  await new Promise((resolve) => server.listen({ port: 0, host: '127.0.0.1' }, () => resolve(undefined)));
+  const port = portOf(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Creates the bucket, which moto answers to once it has started. */
+const bucketIsThere = async (port) => {
+  try {
+    const { ok } = await fetch(`http://127.0.0.1:${port}/bucket`, {
+      method: 'PUT',
+      headers: { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' },
+      signal: AbortSignal.timeout(10_000),
+    });
+    return ok;
+  } catch {
+    return false;
+  }
+};
+
+/** Another process may take the port before moto does: then moto ends, and the next port is tried. */
+async function startMoto() {
+  let output = '';
+  for (let tried = 0; tried < 5; tried++) {
+    const port = await freePort();
+    const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // Roles of the farm use AWS's managed policies.
+      env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
+    });
+    moto.stderr.on('data', (data) => (output = `${output}${data}`.slice(-4000)));
+    const end = Date.now() + 300_000;
+    while (moto.exitCode === null && Date.now() < end) {
+      if (await bucketIsThere(port)) return { moto, port };
+      await sleep(200);
+    }
+    moto.kill('SIGKILL');
+  }
+  throw new Error(`moto did not start: ${output}`);
+}
+
 /**
  * `erring`: the fraction of answers that are errors, from 0 to 1. The endpoint has an empty bucket `bucket`; `direct`
  * has no errors.
@@ -31,12 +76,7 @@ const prepareMoto = () =>
 export async function s3Server() {
   await prepareMoto();
   Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'secret' });
-  const behind = 20_000 + Math.floor(Math.random() * 20_000);
-  const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(behind)], {
-    stdio: 'ignore',
-    // Roles of the farm use AWS's managed policies.
-    env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
-  });
+  const { moto, port: behind } = await startMoto();
   const server = { erring: 0, requests: 0, endpoint: '', direct: `http://127.0.0.1:${behind}`, stop: () => undefined };
   const proxy = createServer((from, to) => {
     server.requests++;
@@ -61,22 +101,5 @@ export async function s3Server() {
     proxy.close();
     proxy.closeAllConnections();
   };
-  for (let i = 0; i < 100; i++) {
-    try {
-      if (
-        (
-          await fetch(`http://127.0.0.1:${behind}/bucket`, {
-            method: 'PUT',
-            headers: { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' },
-          })
-        ).ok
-      )
-        return server;
-    } catch {
-      /* not there yet */
-    }
-    await sleep(200);
-  }
-  server.stop();
-  throw new Error('moto did not start');
+  return server;
 }

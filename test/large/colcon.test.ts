@@ -5,7 +5,7 @@ import { readResults } from '../../ts-src/inspect/test-results.ts';
 import type { PlannedPackage } from '../../ts-src/model/plan.ts';
 import type { TestCase } from '../../ts-src/model/result.ts';
 import { discard, mirrorOf, resultOf, root, slipway, workspace } from '../e2e/helpers.ts';
-import { makeColconRoot, runColcon } from '../e2e/colcon.ts';
+import { forgetResult, makeColconRoot, runColcon, type ColconResult } from '../e2e/colcon.ts';
 import { hasRos2Sources, makeRos2, ros2Sources } from '../e2e/ros2.mjs';
 import { packagesIn } from '../told-plan.ts';
 
@@ -26,6 +26,12 @@ const explained: Record<string, string> = {
     ].map((name) => [name, 'rosidl_cli imports yaml, which its manifest does not declare']),
   ),
 };
+
+/**
+ * How often colcon repeats a package's tests before a test that failed with Slipway is one that colcon passes. Tests of
+ * rclpy and ros2cli depend on what another process or thread has done in the meantime, and fail at random.
+ */
+const repetitions = 6;
 
 if (!hasRos2Sources) console.log(`ROS 2 from upstream is left out: ${ros2Sources} is not there`);
 
@@ -67,43 +73,62 @@ describe.runIf(hasRos2Sources)('tests of ROS 2, by Slipway and by colcon in an e
     });
   });
 
-  it('fails no test that colcon passes, except those explained', async () => {
-    const source = join(folder, 'src');
-    const ran = await runColcon({
+  const byColcon = (tested: PlannedPackage[]): Promise<Map<string, ColconResult>> =>
+    runColcon({
       root: colconRoot,
-      source,
+      source: join(folder, 'src'),
       schemas: join(root, 'resources/schemas'),
-      packages: packages.map((p) => ({ name: p.name, path: `${p.repository}/${p.source.path}` })),
+      packages: tested.map((p) => ({ name: p.name, path: `${p.repository}/${p.source.path}` })),
     });
+  const worse: PlannedPackage[] = [];
+
+  it('tests no package that colcon does not build', async () => {
+    const ran = await byColcon(packages);
     const rows: string[][] = [];
-    const worse: string[] = [];
     const unbuilt: string[] = [];
-    for (const { name } of packages) {
+    for (const p of packages) {
+      const { name } = p;
       const here = ours.get(name);
       const there = ran.get(name);
       if (!here || !there) throw new Error(`${name} was not tested twice`);
       const cases = (await readResults(there.results, '')).cases;
-      const failed = (of: TestCase[]) => of.filter((c) => c.result === 'failed').length;
       const tested = there.passed ? 'passed' : 'failed';
       const theirs = there.built ? tested : 'not built';
       rows.push([
         name,
         here.state,
-        `${failed(here.cases)}/${here.cases.length}`,
+        `${failedOf(here.cases).length}/${here.cases.length}`,
         theirs,
-        `${failed(cases)}/${cases.length}`,
+        `${failedOf(cases).length}/${cases.length}`,
       ]);
       const passed = here.state === 'passed' || here.state === 'cached';
-      if (!passed && theirs === 'passed') worse.push(name);
+      if (!passed && theirs === 'passed') worse.push(p);
       if (here.cases.length > 0 && !there.built) unbuilt.push(name);
     }
     writeFileSync(join(folder, 'colcon.tsv'), rows.map((r) => `${r.join('\t')}\n`).join(''));
     const differ = rows.filter(([, a, x, b, y]) => a !== b || x !== y);
     console.log(differ.map((r) => r.join('  ')).join('\n'));
-    expect(worse.filter((name) => explained[name] === undefined)).toEqual([]);
     expect(unbuilt).toEqual([]);
   });
+
+  it('fails no test that colcon always passes, except those explained', async () => {
+    const onlyHere: string[] = [];
+    for (const p of worse.filter(({ name }) => explained[name] === undefined)) {
+      const left = new Set(failedOf(ours.get(p.name)?.cases ?? []));
+      if (left.size === 0) onlyHere.push(p.name);
+      for (let run = 0; left.size > 0 && run < repetitions; run++) {
+        forgetResult(colconRoot, p.name);
+        const there = (await byColcon([p])).get(p.name);
+        for (const id of failedOf((await readResults(there?.results ?? '', '')).cases)) left.delete(id);
+      }
+      onlyHere.push(...[...left].map((id) => `${p.name}: ${id}`));
+    }
+    expect(onlyHere).toEqual([]);
+  });
 });
+
+const failedOf = (cases: TestCase[]): string[] =>
+  cases.filter((c) => c.result === 'failed').map((c) => `${c.suite} ${c.name}`);
 
 async function planned(folder: string, names: string[]): Promise<PlannedPackage[]> {
   const { stdout } = await slipway(['plan', '--json', ...names], folder);
