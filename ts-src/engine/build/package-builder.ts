@@ -222,7 +222,7 @@ export class PackageBuilder {
     const roots = request.graph.closures.testRoot(request.number);
     const prepared = await prepareEnvironment(options, this.packages, request, roots);
     if (prepared.state !== 'made') return prepared;
-    const tests = hasTests(prepared.value.source, request.package)
+    const tests = hasTests(prepared.value.source, request.package.buildType)
       ? await this.runTests(request, prepared.value, begun)
       : noTests;
     if (options.signal.aborted) return failed('the run was stopped');

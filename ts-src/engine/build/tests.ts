@@ -119,8 +119,8 @@ function markFlaky(cases: readonly TestCase[], earlier: readonly TestCase[]): Fa
 const mostWords = 4 << 20;
 
 /** Whether a package seems to have tests, judged by the files that its build type names. */
-export function hasTests(source: string, p: PlannedPackage): boolean {
-  const { file, words } = rulesOf(p.buildType).tests;
+export function hasTests(source: string, buildType: PlannedPackage['buildType']): boolean {
+  const { file, words } = rulesOf(buildType).tests;
   const visit = (folder: string, depth: number): boolean =>
     readdirSync(folder, { withFileTypes: true }).some((e) => {
       const path = join(folder, e.name);

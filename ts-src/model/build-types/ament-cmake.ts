@@ -1,5 +1,5 @@
 import type { BuildTypeRules } from './build-type.ts';
-import { cmakeFile, cmakeScript } from './cmake-script.ts';
+import { cmakeScript, cmakeTests } from './cmake-script.ts';
 
 /** ROS 2's CMake packages. */
 export const amentCmake: BuildTypeRules = {
@@ -7,11 +7,7 @@ export const amentCmake: BuildTypeRules = {
   testDepends: [],
   tools: ['ament_cmake', 'ament_cmake_core'],
   keepsObjects: true,
-  tests: {
-    file: cmakeFile,
-    words:
-      /\b(?:BUILD_TESTING|ament_add_\w+|ament_lint_auto_find_test_dependencies|add_test|gtest_discover_tests|add_rostest\w*)\b/,
-  },
+  tests: cmakeTests,
   installs: { file: 'CMakeLists.txt', how: 'add install() rules, and ament_package() at its end' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {

@@ -1,5 +1,5 @@
 import type { BuildTypeRules } from './build-type.ts';
-import { cmakeFile, cmakeScript } from './cmake-script.ts';
+import { cmakeScript, cmakeTests } from './cmake-script.ts';
 
 /** ROS 1 packages. catkin itself ships setup.sh; all others are configured with CATKIN_BUILD_BINARY_PACKAGE. */
 export const catkin: BuildTypeRules = {
@@ -7,11 +7,7 @@ export const catkin: BuildTypeRules = {
   testDepends: [],
   tools: ['catkin'],
   keepsObjects: true,
-  tests: {
-    file: cmakeFile,
-    words:
-      /\b(?:catkin_add_\w*(?:gtest|gmock|nosetests)|add_rostest\w*|CATKIN_ENABLE_TESTING|BUILD_TESTING|add_test|gtest_discover_tests|catkin_discover_tests)\b/,
-  },
+  tests: cmakeTests,
   installs: { file: 'CMakeLists.txt', how: 'add install() rules, and catkin_package()' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {

@@ -26,5 +26,13 @@ run_ctest() {
 }
 `;
 
-/** Files in which CMake tests are declared. */
-export const cmakeFile = /^CMakeLists\.txt$|\.cmake$/;
+/**
+ * Where CMake tests are declared: by a command whose name says so, which any package may define (ament_add_gtest,
+ * acme_add_tests), or by an argument of a command for something else (messages with ADD_LINTER_TESTS). The limits keep
+ * the search linear in a text that a package chose.
+ */
+export const cmakeTests = {
+  file: /^CMakeLists\.txt$|\.cmake$/,
+  words:
+    /(?:test|lint|gmock|benchmark|file_check)\w{0,60}\s{0,20}\(|\b(?:BUILD_TESTING|CATKIN_ENABLE_TESTING|ADD_LINTER_TESTS)\b/i,
+};

@@ -1,12 +1,12 @@
 import type { BuildTypeRules } from './build-type.ts';
-import { cmakeFile, cmakeScript } from './cmake-script.ts';
+import { cmakeScript, cmakeTests } from './cmake-script.ts';
 
 /** Plain CMake, without ROS. */
 export const cmake: BuildTypeRules = {
   buildDepends: [],
   testDepends: [],
   keepsObjects: true,
-  tests: { file: cmakeFile, words: /\b(?:BUILD_TESTING|add_test|gtest_discover_tests)\b/ },
+  tests: cmakeTests,
   installs: { file: 'CMakeLists.txt', how: 'add install() rules, such as install(TARGETS NAME)' },
   script: String.raw`${cmakeScript}
 configure_and_compile() {
