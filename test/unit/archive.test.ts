@@ -96,7 +96,7 @@ describe('the command that makes a base', () => {
       '--variant=buildd',
       '--mode=unshare',
       '--architectures=amd64',
-      '--include=build-essential,ca-certificates,cmake,debhelper,ccache',
+      '--include=apt,build-essential,ca-certificates,cmake,debhelper,ccache',
       '--quiet',
       '--format=tar',
       "--customize-hook=copy-out /var/lib/apt/lists '/t/lists'",

@@ -168,9 +168,10 @@ export function mmdebstrapCommand(
   folder: string,
   options: { plain: boolean },
 ): { args: string[]; input: string | undefined } {
+  // apt is required in Debian and so part of this variant; in Ubuntu it is not.
   const include = platform.image
     ? ['ca-certificates']
-    : ['build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
+    : ['apt', 'build-essential', 'ca-certificates', 'cmake', 'debhelper', ...platform.include];
   const args = [
     `--variant=${platform.image ? 'apt' : 'buildd'}`,
     `--mode=${options.plain ? 'unshare' : 'root'}`,
