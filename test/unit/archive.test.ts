@@ -138,4 +138,30 @@ describe('the command that makes a base', () => {
     expect(existsSync(join(folder, 'owned'))).toBe(false);
     rmSync(folder, { recursive: true });
   });
+
+  it.each([
+    ['as mmdebstrap writes its own sources', (key: string) => `"${key}"`],
+    ['as Slipway writes them', (key: string) => key],
+  ])('copies the keys of sources into an image, %s', (_, written) => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-image-keys-'));
+    const key = join(folder, 'ubuntu-archive-keyring.gpg');
+    writeFileSync(key, 'key');
+    const { args } = mmdebstrapCommand(
+      { ...platform({ os: 'ubuntu', release: 'noble' }), image: true },
+      'amd64',
+      { lines: [] },
+      folder,
+      { plain: false },
+    );
+    const hook = args.find((a) => a.includes('/etc/apt/keyrings'))?.replace('--customize-hook=', '') ?? '';
+    mkdirSync(join(folder, 'etc/apt/sources.list.d'), { recursive: true });
+    const list = join(folder, 'etc/apt/sources.list');
+    writeFileSync(list, `deb [signed-by=${written(key)}] http://m noble main universe\n`);
+    execFileSync('sh', ['-c', hook, 'exec', folder]);
+    expect(readFileSync(list, 'utf8')).toBe(
+      'deb [signed-by=/etc/apt/keyrings/archive-1.gpg] http://m noble main universe\n',
+    );
+    expect(readFileSync(join(folder, 'etc/apt/keyrings/archive-1.gpg'), 'utf8')).toBe('key');
+    rmSync(folder, { recursive: true });
+  });
 });

@@ -135,15 +135,21 @@ const taskHooks = [
     '"$1/etc/passwd" && echo builder:x:2000: >> "$1/etc/group"',
 ];
 
-/** An image gets the keys of its archives, since their paths on this machine do not exist there. */
+/**
+ * An image gets the keys of its archives, since their paths on this machine do not exist there. mmdebstrap quotes the
+ * key of its own sources.
+ */
 const imageHook = `--customize-hook=set -e
 mkdir -p "$1/etc/apt/keyrings"
 n=0
-grep -ohs 'signed-by=[^] ]*' "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list | sort -u |
+grep -ohsE 'signed-by=("[^"]*"|[^] ]*)' "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list | sort -u |
 while read -r option; do
   n=$((n + 1))
-  key="/etc/apt/keyrings/archive-$n.\${option##*.}"
-  cp "\${option#signed-by=}" "$1$key"
+  file=\${option#signed-by=}
+  file=\${file#\\"}
+  file=\${file%\\"}
+  key="/etc/apt/keyrings/archive-$n.\${file##*.}"
+  cp "$file" "$1$key"
   chmod 644 "$1$key"
   for list in "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*.list; do
     if [ ! -e "$list" ]; then continue; fi
