@@ -265,22 +265,26 @@ if (my $filter = $numbers{$table}) {
   must('seccomp', call($call{prctl}, 22, 2, $prog, 0, 0));
 }
 
-# Capabilities for installing packages: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
-# net_bind_service, audit_write, setfcap. Excludes mknod, sys_chroot, sys_admin, sys_ptrace and others that lead out.
-my %kept = map { $_ => 1 } 0, 1, 3, 4, 5, 6, 7, 8, 10, 29, 31;
+# Capabilities for installing packages. Excludes mknod, sys_chroot, sys_admin, sys_ptrace and others that lead out.
+my %kept = (chown => 0, dac_override => 1, fowner => 3, fsetid => 4, kill => 5, setgid => 6, setuid => 7, setpcap => 8,
+  net_bind_service => 10, audit_write => 29, setfcap => 31);
+my %is_kept = map { $_ => 1 } values %kept;
 for my $capability (0 .. 63) {
-  next if $kept{$capability};
+  next if $is_kept{$capability};
   last if call($call{prctl}, 24, $capability, 0, 0, 0) < 0;
 }
 my $low = 0;
-$low |= 1 << $_ for keys %kept;
+$low |= 1 << $_ for values %kept;
 my $header = pack 'LL', 0x20080522, 0;
 my $sets = pack 'LLLLLL', $low, $low, 0, 0, 0, 0;
 must('capset', call($call{capset}, $header, $sets));
 
 my $child = fork // die "slipway: fork: $!\n";
 if (!$child) {
-  unshift @command, qw(setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all)
+  # By name: the root's setpriv does not know `all` capabilities if its release is older than this kernel.
+  my $none = join ',', map { "-$_" } sort keys %kept;
+  unshift @command, qw(setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs),
+    "--inh-caps=$none", "--bounding-set=$none"
     if $user eq 'builder';
   { no warnings 'exec'; exec @command; }
   print STDERR "slipway: $command[0]: $!\n";

@@ -1,4 +1,5 @@
-// A fresh Debian root, made with mmdebstrap from this machine's mirror. Commands run in it like on a separate machine:
+// A fresh root, made with mmdebstrap: of Debian from this machine's mirror, of Ubuntu from mmdebstrap's own archive.
+// Commands run in it like on a separate machine:
 // as root, with the network, with /proc, /dev and /sys, and able to make roots themselves.
 import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,8 +11,8 @@ const networkFiles = ['/etc/pip.conf', '/etc/resolv.conf', '/etc/hosts'];
 const variables =
   /^(?:NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|PIP_CERT|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|no_proxy)$/i;
 
-/** Makes the root; `include`: packages besides the essential ones and apt. */
-export function makeRoot(release, include) {
+/** Makes the root; `include`: packages besides the essential ones and apt. `os`: debian or ubuntu. */
+export function makeRoot(release, include, os = 'debian') {
   const folder = mkdtempSync('/var/tmp/slipway-fresh-');
   const root = join(folder, 'root');
   mkdirSync(root);
@@ -24,9 +25,10 @@ export function makeRoot(release, include) {
       `--include=${['ca-certificates', ...include].join(',')}`,
       // The root has no init, so installations must not start services.
       '--customize-hook=printf "#!/bin/sh\\nexit 101\\n" > "$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"',
+      ...(os === 'ubuntu' ? ['--components=main,universe'] : []),
       release,
       root,
-      `deb ${debianMirror()} ${release} main`,
+      ...(os === 'debian' ? [`deb ${debianMirror()} ${release} main`] : []),
     ],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );

@@ -25,13 +25,15 @@ export const kernelName = ({ spec, target }: ImageTarget): string =>
     target.architecture,
   );
 
-/** Releases whose package systemd contains systemd-resolved, which is a package of its own in later ones. */
-const beforeResolved = ['buster', 'bullseye', 'bionic', 'focal', 'jammy'];
+/** Releases whose package systemd contains systemd-resolved and systemd-boot, which are packages of later ones. */
+const oneSystemd = ['buster', 'bullseye', 'bionic', 'focal', 'jammy'];
+
+const diskTools = ['initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk'];
 
 /** System packages of a machine: an init system and, with its own kernel, kernel and boot loader. */
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   const { spec, target } = image;
-  const resolved = beforeResolved.includes(target.release) ? [] : ['systemd-resolved'];
+  const apart = (name: string) => (oneSystemd.includes(target.release) ? [] : [name]);
   const split = isSplit(target) ? splitPackages : [];
   const updates = isSplit(target) && spec.partitions === 'ab' ? updateTools : [];
   return [
@@ -40,11 +42,9 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
     'dbus',
     'netbase',
     'iproute2',
-    ...resolved,
+    ...apart('systemd-resolved'),
     ...(spec.cloud_init ? ['cloud-init'] : []),
-    ...(kernel
-      ? [...split, ...updates, kernelName(image), 'initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk', 'systemd-boot']
-      : []),
+    ...(kernel ? [...split, ...updates, ...apart('systemd-boot'), kernelName(image), ...diskTools] : []),
     ...(kernel && hasBios(spec) ? ['grub-pc-bin'] : []),
   ].sort();
 }

@@ -16,10 +16,6 @@ const marker = '.docker-image';
 
 /** Ends all processes of a container when its standard input closes, which happens however this process ends. */
 const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
-const asBuilder =
-  'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 ' +
-  '--clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"';
-
 /** The same capabilities as in the other driver: those for installing packages, none that lead out. */
 const capabilities = [
   'CHOWN',
@@ -34,6 +30,12 @@ const capabilities = [
   'AUDIT_WRITE',
   'SETFCAP',
 ];
+
+/** By name: the image's setpriv does not know `all` capabilities if its release is older than this kernel. */
+const none = capabilities.map((name) => `-${name.toLowerCase()}`).join(',');
+const asBuilder =
+  'chown -R 2000:2000 /build; exec setpriv --reuid=2000 --regid=2000 ' +
+  `--clear-groups --no-new-privs --inh-caps=${none} --bounding-set=${none} "$@"`;
 
 const docker = (args: string[], options: Parameters<typeof run>[2] = {}): Promise<Outcome> =>
   run('docker', args, options);
