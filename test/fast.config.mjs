@@ -26,6 +26,7 @@ const slow = [
   'disk-limit',
   'fetching',
   'hostile',
+  'hostile-packages',
   'hostile-repositories',
   'hostile-results',
   'hostile-sources',

@@ -45,7 +45,11 @@ export interface DebContents {
 /** Allowed members of the control part. dpkg would run others, or change its behaviour. */
 const controlMembers = new Set(['control', 'md5sums', 'shlibs', 'conffiles']);
 /** Plain paths only: dpkg reads a word before a path as a directive. */
-const conffilesText = /^(?:\/etc\/[A-Za-z0-9_.+@/-]+\n)+$/;
+const conffile = /^\/etc\/[A-Za-z0-9_.+@/-]+$/;
+/** Limits in bytes. The control files of all packages of a suite are in one index, which each machine downloads. */
+const largestMembers: Readonly<Record<string, number>> = { control: 4 << 20, conffiles: 1 << 20 };
+/** Maximum number of reported faults of a control part. */
+const mostFaults = 10;
 /** Allowed fields. Excludes Essential, Protected, Pre-Depends, Breaks and Multi-Arch. */
 const controlFields = new Set([
   'Package',
@@ -116,7 +120,15 @@ function refuse(faults: readonly PackageFault[]): void {
   throw new PackageFileError(faults.map((f) => f.text).join('; '), remedy);
 }
 
-/** The text of the control members, and faults: members that dpkg would run or obey. */
+/** Whether a text is a list of files of /etc, one a line. One pattern for all lines would overflow its stack. */
+const isConffiles = (text: string): boolean =>
+  text.endsWith('\n') &&
+  text
+    .slice(0, -1)
+    .split('\n')
+    .every((line) => conffile.test(line));
+
+/** The text of the control members, and faults: members that dpkg would run or obey. Throws PackageFileError. */
 export function controlText(parts: readonly { member: TarMember; data: Buffer }[]): {
   text: string;
   members: Map<string, string>;
@@ -127,10 +139,14 @@ export function controlText(parts: readonly { member: TarMember; data: Buffer }[
   for (const { member, data } of parts) {
     const { path, kind } = member;
     if (path === '' && kind === 'folder') continue;
+    if (faults.length >= mostFaults) break;
+    const most = Object.hasOwn(largestMembers, path) ? largestMembers[path] : undefined;
+    if (most !== undefined && data.length > most)
+      throw new PackageFileError(`its control part has a file "${path}" of more than ${sizeText(most)}`);
     if (kind !== 'file' || !controlMembers.has(path))
-      faults.push(`its control part has ${JSON.stringify(path)}, which dpkg would obey`);
-    else if (members.has(path)) faults.push(`its control part has ${JSON.stringify(path)} twice`);
-    else if (path === 'conffiles' && !conffilesText.test(data.toString('utf8')))
+      faults.push(`its control part has "${shownName(path)}", which dpkg would obey`);
+    else if (members.has(path)) faults.push(`its control part has "${path}" twice`);
+    else if (path === 'conffiles' && !isConffiles(data.toString('utf8')))
       faults.push('its control part has "conffiles", which dpkg would obey');
     else members.set(path, data.toString('utf8'));
   }
@@ -145,7 +161,7 @@ export function controlFaults(control: string, policy: DebPolicy): string[] {
   const wants = (field: string, value: string | undefined) => {
     const is = fields.get(field) ?? '';
     if (value !== undefined && is !== value)
-      faults.push(`its ${field} is ${JSON.stringify(is)}, planned was ${JSON.stringify(value)}`);
+      faults.push(`its ${field} is "${shownName(is)}", planned was "${shownName(value)}"`);
   };
   wants('Package', policy.package);
   wants('Version', policy.version);
@@ -154,8 +170,8 @@ export function controlFaults(control: string, policy: DebPolicy): string[] {
   wants('Conflicts', policy.conflicts?.join(', '));
   wants('Replaces', policy.replaces?.join(', '));
   for (const field of fields.keys())
-    if (!controlFields.has(field)) faults.push(`its control file has the field ${JSON.stringify(field)}`);
-  return faults;
+    if (!controlFields.has(field)) faults.push(`its control file has the field "${shownName(field)}"`);
+  return faults.slice(0, mostFaults);
 }
 
 /** The fields of a stanza (deb822); a message unless the text is exactly one well-formed stanza. */
@@ -167,7 +183,7 @@ function fieldsOf(text: string): Map<string, string> | string {
     const [, written, value] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*(.*)$/.exec(line) ?? [];
     if (written !== undefined && value !== undefined) {
       const name = written.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
-      if (fields.has(name)) return `its control file has the field ${name} twice`;
+      if (fields.has(name)) return `its control file has the field ${shownName(name)} twice`;
       fields.set((last = name), value.trim());
     } else if (/^[ \t]+\S/.test(line) && last !== undefined)
       fields.set(last, `${fields.get(last) ?? ''}\n${line.trim()}`);

@@ -34,7 +34,24 @@ export async function archivePackages(
   const digest = /^[0-9a-f]{64}$/;
   if (!digest.test(locked.base) || !digest.test(locked.archive)) return undefined;
   const text = hereText(folder, id, locked) ?? (await storedText(store, locked));
-  return text?.split(/\n\n+/).filter((stanza) => stanza.startsWith('Package: '));
+  return text === undefined ? undefined : stanzasIn(text, folder);
+}
+
+/** Maximum number of packages in lists; Debian has 70,000. */
+const mostPackages = 2_000_000;
+
+function stanzasIn(text: string, path: string): string[] {
+  const stanzas: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = text.indexOf('\n\n', at);
+    const stanza = text.slice(at, end < 0 ? undefined : end);
+    at = end < 0 ? text.length : end + 1;
+    while (text[at] === '\n') at++;
+    if (!stanza.startsWith('Package: ')) continue;
+    if (stanzas.push(stanza) > mostPackages)
+      throw Object.assign(new Error(`${path}: too many packages`), { code: 'ELARGE', path });
+  }
+  return stanzas;
 }
 
 function hereText(folder: string, id: string, locked: { base: string; archive: string }): string | undefined {

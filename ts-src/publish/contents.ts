@@ -4,6 +4,7 @@ import { compare } from '../model/diagnostics.ts';
 import { PackageFileError, readDataPart } from '../io/deb.ts';
 import { parallel } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
+import { sizeText } from '../model/sizes.ts';
 import type { Store } from '../store/store.ts';
 import { fieldOf } from './deb.ts';
 import type { Entry } from './indices.ts';
@@ -115,21 +116,23 @@ export async function readContentsIndex(store: Store, file: StoredFile): Promise
 
 /**
  * Makes the Contents index of each suite and architecture. Reads only packages that no former index lists. `entries`:
- * entries of the package indices, by digest.
+ * entries of the package indices, by digest. Returns a message if an index gets too large.
  */
 export async function makeContents(
   store: Store,
   suites: Suites,
   former: readonly (State | undefined)[],
   entries: ReadonlyMap<string, Entry>,
-): Promise<Record<string, ContentsIndex>> {
+): Promise<Record<string, ContentsIndex> | string> {
   const all: Record<string, ContentsIndex> = {};
   const read: Listed = new Map();
   for (const [key, packages] of Object.entries(suites)) {
     const known = await formerly(store, key, former);
     const files = Object.values(packages).flatMap((held) => held.files);
-    const missing = files.filter((file) => !known.has(file.sha256) && !read.has(file.sha256));
-    await parallel(missing, width, async (file) => {
+    const missing = new Map(
+      files.flatMap((file) => (known.has(file.sha256) || read.has(file.sha256) ? [] : [[file.sha256, file]])),
+    );
+    await parallel([...missing.values()], width, async (file) => {
       const path = await store.path(file);
       read.set(file.sha256, path === undefined ? [] : await filesIn(path));
     });
@@ -138,6 +141,8 @@ export async function makeContents(
       name: nameOf(file),
       paths: known.get(file.sha256) ?? read.get(file.sha256) ?? [],
     }));
+    const size = places.reduce((sum, p) => sum + p.paths.reduce((n, path) => n + Math.max(60, path.length + 1), 0), 0);
+    if (size > largest) return `the Contents index of ${key} would have more than ${sizeText(largest)}`;
     const plain = heldData('Contents', Buffer.from(renderContents(places)));
     all[key] = { plain, packed: heldData('Contents.gz', await gzipped(plain.data, { level: 6 })) };
   }

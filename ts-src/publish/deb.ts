@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { controlFaults, controlText } from '../inspect/deb.ts';
 import { readMember, writeAr, type ArMember } from '../io/ar.ts';
 import { controlArchive, debParts, isReadHere, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
-import { run } from '../io/process.ts';
+import { run, TooMuch } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
+import { sizeText } from '../model/sizes.ts';
 
 /** A local package file, and its published name. */
 export interface DebFile {
@@ -32,6 +33,12 @@ function stanzaOf(parts: readonly { member: TarMember; data: Buffer }[], name: s
   return faults.length || controlFaults(stanza, {}).length || !isOf(stanza, name) ? undefined : stanza;
 }
 
+/** Limit in bytes of control parts that are unpacked together, packed and unpacked. Others are unpacked one by one. */
+const mostTogether = 256 << 20;
+const largestTogether = 1 << 20;
+/** Limit for the stanzas of all packages, in characters: they are held in memory. */
+const mostStanzas = 512 << 20;
+
 type Compression = 'xz' | 'zst';
 const programs: Record<Compression, string> = { xz: 'xz', zst: 'zstd' };
 const compressions = ['xz', 'zst'] as const;
@@ -43,24 +50,33 @@ const compressions = ['xz', 'zst'] as const;
  */
 export async function controlStanzas(files: readonly DebFile[]): Promise<(string | undefined)[]> {
   const stanzas = new Array<string | undefined>(files.length);
-  const compressed: Record<Compression, { at: number; control: Buffer }[]> = { xz: [], zst: [] };
+  const compressed: Record<Compression, { at: number; control: Buffer | undefined }[]> = { xz: [], zst: [] };
+  let size = 0;
+  const keep = (at: number, stanza: string | undefined) => {
+    stanzas[at] = stanza;
+    size += stanza?.length ?? 0;
+    if (size > mostStanzas)
+      throw new PackageFileError(`the packages have control files of more than ${sizeText(mostStanzas)} together`);
+  };
   for (const [at, { name, path }] of files.entries()) {
     const control = controlOf(path);
     const kind = compressions.find((c) => control?.member.name.endsWith(`.${c}`));
-    if (control && kind) compressed[kind].push({ at, control: control.data });
+    if (control && kind)
+      compressed[kind].push({ at, control: control.data.length > largestTogether ? undefined : control.data });
     else if (control && isReadHere(control.member))
-      stanzas[at] = read(() => controlArchive(control.member, control.data), name);
+      keep(
+        at,
+        read(() => controlArchive(control.member, control.data), name),
+      );
   }
   for (const kind of compressions) {
-    const together = await unpackTogether(
-      kind,
-      compressed[kind].map((c) => c.control),
-    );
-    for (const [i, { at }] of compressed[kind].entries()) {
+    const small = compressed[kind].flatMap((c) => c.control ?? []);
+    const together = (await unpackTogether(kind, small))?.values();
+    for (const { at, control } of compressed[kind]) {
       const { name, path } = files[at] ?? { name: '', path: '' };
-      const tar = together?.[i];
+      const tar = control && together?.next().value;
       // What the joint unpacking did not give is read separately.
-      stanzas[at] = tar ? read(() => tar, name) : await readAlone(path, name);
+      keep(at, tar ? read(() => tar, name) : await readAlone(path, name));
     }
   }
   return stanzas;
@@ -96,7 +112,7 @@ async function readAlone(path: string, name: string): Promise<string | undefined
 
 /**
  * Unpacks archives with one process. Random marks separate them, so that a malicious archive can't take the place of
- * another. Undefined if one is damaged.
+ * another. Undefined if one is damaged, or if they unpack to too much.
  */
 async function unpackTogether(kind: Compression, archives: readonly Buffer[]): Promise<Buffer[] | undefined> {
   if (!archives.length) return [];
@@ -105,9 +121,8 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
   const between = Buffer.from(packed.stdout, 'latin1');
   const [program = '', ...args] = withoutRights([programs[kind], '-q', '-d', '-c']);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
-  const done = await run(program, args, { input, encoding: 'latin1' });
-  if (packed.code !== 0 || done.code !== 0) return undefined;
-  const output = Buffer.from(done.stdout, 'latin1');
+  const output = await outputOf(program, args, input);
+  if (packed.code !== 0 || !output) return undefined;
   const parts: Buffer[] = [];
   let from = 0;
   for (let at = output.indexOf(mark); at >= 0; at = output.indexOf(mark, from)) {
@@ -115,6 +130,23 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
     from = at + mark.length;
   }
   return parts.length === archives.length ? parts : undefined;
+}
+
+/** The output of a program that may print without end; undefined if it fails or prints too much. */
+async function outputOf(program: string, args: string[], input: Buffer): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const onOutput = (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > mostTogether) throw new TooMuch();
+    chunks.push(chunk);
+  };
+  try {
+    return (await run(program, args, { input, onOutput })).code === 0 ? Buffer.concat(chunks) : undefined;
+  } catch (e) {
+    if (e instanceof TooMuch) return undefined;
+    throw e;
+  }
 }
 
 /** The source package's name and version for a binary package. */

@@ -1,6 +1,7 @@
 import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { parallel } from '../io/process.ts';
+import { sizeText } from '../model/sizes.ts';
 import type { Store } from '../store/store.ts';
 import { controlStanzas } from './deb.ts';
 import { packageEntry, readPackages, renderPackages, type Entry } from './indices.ts';
@@ -67,6 +68,8 @@ export async function makeIndices(
       );
   });
   if (faults.length) return bad(...faults);
+  const large = tooLarge(suites, known);
+  if (large.length) return bad(...large);
   const packed = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries = Object.keys(packages)
@@ -79,6 +82,8 @@ export async function makeIndices(
     return { key, plain, entries, forms };
   });
   const contents = others.contents ? await makeContents(store, suites, former, known) : {};
+  if (typeof contents === 'string')
+    return bad(error('publish-failed', contents, { hint: '`publish: {contents: false}` publishes without it' }));
   const sources = others.sources ? await makeSourceIndices(store, suites, former) : { indices: [], lost: [] };
   const finish = async () => {
     const packages = begun.map(async ({ forms, ...index }) => ({
@@ -89,6 +94,23 @@ export async function makeIndices(
     return [...(await Promise.all(packages)), ...sources.indices];
   };
   return good({ lost: sources.lost, finish });
+}
+
+/** Maximum size of an index in characters: it is one text here, and each machine downloads it. */
+const largestIndex = 256 << 20;
+
+function tooLarge(suites: Suites, known: ReadonlyMap<string, Entry>): Diagnostic[] {
+  return Object.entries(suites).flatMap(([key, packages]) => {
+    const sizes = Object.entries(packages).map(([name, { files }]) => ({
+      name,
+      size: files.reduce((sum, file) => sum + (known.get(file.sha256)?.text.length ?? 0), 0),
+    }));
+    if (sizes.reduce((sum, { size }) => sum + size, 0) <= largestIndex) return [];
+    const [first] = sizes.sort((a, b) => b.size - a.size);
+    return error('publish-failed', `the index of ${key} would have more than ${sizeText(largestIndex)}`, {
+      hint: `the control file of ${first?.name ?? ''} is the largest, with ${sizeText(first?.size ?? 0)}`,
+    });
+  });
 }
 
 /** Compressed indices of a state by suite with architecture: digest of the plain index, and its compressed forms. */

@@ -116,13 +116,23 @@ export interface SeenRelease {
 /** Size limit of a Release file in bytes; served files are untrusted. */
 const largestRelease = 64 << 20;
 
+/** The lines below a field of a Release file. One pattern for all lines would overflow its stack. */
+function linesBelow(text: string, field: string): string {
+  const begin = new RegExp(`^${field}:\\n`, 'm').exec(text);
+  if (!begin) return '';
+  const from = begin.index + begin[0].length;
+  const end = /^(?! )/m;
+  const rest = text.slice(from);
+  return rest.slice(0, end.exec(rest)?.index);
+}
+
 export function readRelease(data: string | Buffer): SeenRelease {
   const text = data.length > largestRelease ? '' : data.toString('utf8');
   const date = (name: string) => {
     const value = Date.parse(fieldOf(text, name) ?? '');
     return Number.isNaN(value) ? undefined : value;
   };
-  const sums = /^SHA256:\n((?: .*\n)*)/m.exec(text)?.[1] ?? '';
+  const sums = linesBelow(text, 'SHA256');
   return {
     state: /^[0-9a-f]{64}$/.exec(fieldOf(text, 'Slipway-State') ?? '')?.[0],
     date: date('Date'),

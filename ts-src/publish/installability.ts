@@ -1,4 +1,6 @@
-import { meets, relations, type Relation } from './relations.ts';
+import { withinTime } from '../io/bounded.ts';
+import { Needs, Offers } from './offers.ts';
+import { relations, type Relation } from './relations.ts';
 
 /** A package that can't be installed. */
 export interface Broken {
@@ -14,69 +16,50 @@ interface Candidate {
   name: string;
   version: string;
   stanza: string;
-  /** Parsed dependencies; undefined until the package is reached. */
-  clauses: Clause[] | undefined;
-  wanted: Clause[];
+  reached: boolean;
   broken: { needs: string; of: string } | undefined;
-}
-
-interface Clause {
-  owner: Candidate;
-  text: string;
-  alive: number;
 }
 
 /**
  * Packages of a suite that can't be installed on an archive because a direct or indirect dependency is unmet. Ignores
  * conflicts: each of two conflicting packages can be installed alone. Linear in what is reached.
  */
-export function brokenPackages(own: readonly string[], archive: readonly string[]): Broken[] {
-  const byName = new Map<string, { candidate: Candidate; version: string | undefined }[]>();
-  const offer = (name: string, candidate: Candidate, version: string | undefined) => {
-    const all = byName.get(name);
-    if (all) all.push({ candidate, version });
-    else byName.set(name, [{ candidate, version }]);
-  };
+export const brokenPackages = (own: readonly string[], archive: readonly string[]): Broken[] =>
+  withinTime('what the packages need', () => brokenOf(own, archive));
+
+function brokenOf(own: readonly string[], archive: readonly string[]): Broken[] {
+  const offers = new Offers<Candidate>();
   const add = (stanza: string): Candidate => {
     const name = valueOf(stanza, 'Package') ?? '';
     const version = valueOf(stanza, 'Version') ?? '';
-    const candidate: Candidate = { name, version, stanza, clauses: undefined, wanted: [], broken: undefined };
-    offer(name, candidate, version);
+    const candidate: Candidate = { name, version, stanza, reached: false, broken: undefined };
+    offers.add(name, version, candidate);
     for (const [provided] of relations(valueOf(stanza, 'Provides')))
-      if (provided) offer(provided.name, candidate, provided.version);
+      if (provided) offers.add(provided.name, provided.version, candidate);
     return candidate;
   };
   for (const stanza of archive) add(stanza);
   const roots = own.map(add);
-  const dead: Candidate[] = [];
   const open = [...roots];
+  const all = new Needs(offers, (candidates) => {
+    for (const candidate of candidates) if (!candidate.reached) open.push(candidate);
+  });
+  const dead: Candidate[] = [];
+  const breaks = (candidate: Candidate, broken: Candidate['broken']) => {
+    if (candidate.broken) return;
+    candidate.broken = broken;
+    dead.push(candidate);
+  };
   for (let candidate = open.pop(); candidate; candidate = open.pop()) {
-    if (candidate.clauses) continue;
-    candidate.clauses = [];
+    if (candidate.reached) continue;
+    candidate.reached = true;
     for (const alternatives of clausesOf(candidate.stanza)) {
-      const text = alternatives.map((a) => a.text).join(' | ');
-      const clause: Clause = { owner: candidate, text, alive: 0 };
-      candidate.clauses.push(clause);
-      for (const met of new Set(alternatives.flatMap((a) => candidatesFor(byName, a)))) {
-        clause.alive++;
-        met.wanted.push(clause);
-        if (!met.clauses) open.push(met);
-      }
-      if (clause.alive === 0 && !candidate.broken) {
-        candidate.broken = { needs: text, of: candidate.name };
-        dead.push(candidate);
-      }
+      const need = all.add(candidate, alternatives);
+      if (need.alive === 0) breaks(candidate, { needs: need.text, of: candidate.name });
     }
   }
-  for (let gone = dead.pop(); gone; gone = dead.pop()) {
-    const reason = gone.broken;
-    for (const clause of gone.wanted) {
-      clause.alive--;
-      if (clause.alive > 0 || clause.owner.broken) continue;
-      clause.owner.broken = reason;
-      dead.push(clause.owner);
-    }
-  }
+  for (let gone = dead.pop(); gone; gone = dead.pop())
+    for (const need of all.lose(gone)) breaks(need.owner, gone.broken);
   return roots.flatMap(({ name, version, broken }) => (broken ? [{ package: name, version, ...broken }] : []));
 }
 
@@ -84,12 +67,6 @@ const clausesOf = (stanza: string): Relation[][] => [
   ...relations(valueOf(stanza, 'Pre-Depends')),
   ...relations(valueOf(stanza, 'Depends')),
 ];
-
-const candidatesFor = (
-  byName: ReadonlyMap<string, { candidate: Candidate; version: string | undefined }[]>,
-  relation: Relation,
-): Candidate[] =>
-  (byName.get(relation.name) ?? []).flatMap(({ candidate, version }) => (meets(version, relation) ? [candidate] : []));
 
 /** The value of a field, including continuation lines. */
 function valueOf(stanza: string, field: string): string | undefined {

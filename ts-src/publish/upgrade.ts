@@ -1,66 +1,111 @@
+import { withinTime } from '../io/bounded.ts';
 import { fieldOf } from './deb.ts';
-import { meets, relations, type Relation } from './relations.ts';
+import { Needs, Offers } from './offers.ts';
+import { relations, type Relation } from './relations.ts';
 
-/** Versions by name, for real and provided names. */
-type Offers = Map<string, (string | undefined)[]>;
+/** A package, and whether an upgrade removes it. */
+interface Installed {
+  stanza: string;
+  name: string;
+  gone: boolean;
+}
 
-function offersOf(stanzas: readonly string[]): Offers {
-  const offers: Offers = new Map();
-  const add = (name: string, version: string | undefined) => offers.set(name, [...(offers.get(name) ?? []), version]);
-  for (const stanza of stanzas) {
-    add(fieldOf(stanza, 'Package') ?? '', fieldOf(stanza, 'Version'));
-    for (const p of relations(fieldOf(stanza, 'Provides')).flat()) add(p.name, p.version);
+const nameOf = (stanza: string): string => fieldOf(stanza, 'Package') ?? '';
+
+const installed = (stanzas: readonly string[]): Installed[] =>
+  stanzas.map((stanza) => ({ stanza, name: nameOf(stanza), gone: false }));
+
+function offersOf(packages: readonly Installed[]): Offers<Installed> {
+  const offers = new Offers<Installed>();
+  for (const one of packages) {
+    offers.add(one.name, fieldOf(one.stanza, 'Version'), one);
+    for (const p of relations(fieldOf(one.stanza, 'Provides')).flat()) offers.add(p.name, p.version, one);
   }
   return offers;
 }
 
-const isMet = (offers: Offers, relation: Relation): boolean =>
-  offers.get(relation.name)?.some((version) => meets(version, relation)) === true;
+const clausesOf = (stanza: string): Relation[][] => [
+  ...relations(fieldOf(stanza, 'Pre-Depends')),
+  ...relations(fieldOf(stanza, 'Depends')),
+];
 
 /**
  * Packages of `asked` with an unmet dependency that only `all` could meet, judged by the common prefix of names. Other
  * dependencies come from the archive.
  */
-export function unmetIn(asked: readonly string[], all: readonly string[]): { name: string; needs: string }[] {
-  const offers = offersOf(all);
-  const own = ownPrefix([...offers.keys()]);
-  return asked.flatMap((stanza) => {
-    const clauses = [...relations(fieldOf(stanza, 'Pre-Depends')), ...relations(fieldOf(stanza, 'Depends'))];
-    const unmet = clauses.find((alternatives) => alternatives.every((a) => own(a.name) && !isMet(offers, a)));
-    const name = fieldOf(stanza, 'Package') ?? '';
-    return unmet ? [{ name, needs: unmet.map((a) => a.text).join(' | ') }] : [];
+export const unmetIn = (asked: readonly string[], all: readonly string[]): { name: string; needs: string }[] =>
+  withinTime('what the packages need', () => {
+    const offers = offersOf(installed(all));
+    const own = ownPrefix(offers.names());
+    return asked.flatMap((stanza) => {
+      const unmet = clausesOf(stanza).find((alternatives) =>
+        alternatives.every((a) => own(a.name) && !offers.meeting(a).size),
+      );
+      return unmet ? [{ name: nameOf(stanza), needs: unmet.map((a) => a.text).join(' | ') }] : [];
+    });
   });
-}
 
 /**
  * Packages that an upgrade from `before` to `after` removes from a machine with all of `before`: those that `after`
  * lacks and that do not work with the new versions, or that a new version conflicts with.
  */
-export function removedByUpgrade(before: readonly string[], after: readonly string[]): { name: string; why: string }[] {
-  const names = new Set(after.map((stanza) => fieldOf(stanza, 'Package')));
-  let stay = before.filter((stanza) => !names.has(fieldOf(stanza, 'Package')));
-  const removed: { name: string; why: string }[] = [];
-  const excluding = after.flatMap((stanza) =>
-    [...relations(fieldOf(stanza, 'Conflicts')), ...relations(fieldOf(stanza, 'Breaks'))]
-      .flat()
-      .map((relation) => ({ by: fieldOf(stanza, 'Package') ?? '', relation })),
-  );
-  const leave = (name: string, why: string) => {
-    removed.push({ name, why });
-    stay = stay.filter((stanza) => fieldOf(stanza, 'Package') !== name);
-  };
-  for (const stanza of stay) {
-    const offers = offersOf([stanza]);
-    const found = excluding.find(({ relation }) => isMet(offers, relation));
-    if (found) leave(fieldOf(stanza, 'Package') ?? '', `is excluded by ${found.by}`);
+export const removedByUpgrade = (
+  before: readonly string[],
+  after: readonly string[],
+): { name: string; why: string }[] => withinTime('what the packages need', () => new Upgrade(before, after).removed());
+
+class Upgrade {
+  private readonly found: { name: string; why: string }[] = [];
+  private readonly fresh: Installed[];
+  private readonly old: Installed[];
+
+  constructor(before: readonly string[], after: readonly string[]) {
+    this.fresh = installed(after);
+    const names = new Set(this.fresh.map((p) => p.name));
+    this.old = installed(before).filter((p) => !names.has(p.name));
   }
-  // Dependents of a removed package are removed, too.
-  for (let more = stay.length > 0; more;) {
-    const unmet = unmetIn(stay, [...after, ...stay]);
-    for (const { name, needs } of unmet) leave(name, `is there no more, and needs ${needs}`);
-    more = unmet.length > 0;
+
+  removed(): { name: string; why: string }[] {
+    this.exclude();
+    const all = [...this.fresh, ...this.old.filter((p) => !p.gone)];
+    const offers = offersOf(all);
+    const own = ownPrefix(offers.names());
+    const needs = new Needs(offers);
+    const unmet = this.old
+      .filter((p) => !p.gone)
+      .flatMap((owner) =>
+        clausesOf(owner.stanza)
+          .filter((alternatives) => alternatives.every((a) => own(a.name)))
+          .map((alternatives) => needs.add(owner, alternatives))
+          .filter((need) => need.alive === 0),
+      );
+    // Dependents of a removed package are removed, too.
+    for (const { owner, text } of unmet) {
+      if (owner.gone) continue;
+      this.leave(owner, `is there no more, and needs ${text}`);
+      for (const more of needs.lose(owner)) unmet.push(more);
+    }
+    return this.found;
   }
-  return removed;
+
+  private leave(one: Installed, why: string): void {
+    one.gone = true;
+    this.found.push({ name: one.name, why });
+  }
+
+  /** Removes what the new versions exclude. */
+  private exclude(): void {
+    const offers = offersOf(this.old);
+    const by = new Map<Installed, string>();
+    for (const { stanza, name } of this.fresh)
+      for (const field of ['Conflicts', 'Breaks'])
+        for (const relation of relations(fieldOf(stanza, field)).flat())
+          for (const one of offers.meeting(relation)) if (!by.has(one)) by.set(one, name);
+    for (const one of this.old) {
+      const name = by.get(one);
+      if (name !== undefined) this.leave(one, `is excluded by ${name}`);
+    }
+  }
 }
 
 /** Whether a name has the common prefix, in whole words, of all packages in a suite. */
@@ -70,5 +115,7 @@ function ownPrefix(all: readonly string[]): (name: string) => boolean {
   let shared = 0;
   while (shared < first.length - 1 && words.every((w) => w[shared] === first[shared])) shared++;
   const prefix = `${first.slice(0, shared).join('-')}-`;
-  return shared ? (name) => name.startsWith(prefix) : (name) => all.includes(name);
+  if (shared) return (name) => name.startsWith(prefix);
+  const names = new Set(all);
+  return (name) => names.has(name);
 }

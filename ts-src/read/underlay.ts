@@ -102,20 +102,33 @@ async function readRepository(
       const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder);
       if (!index) return bad(noIndex(release.value, base, component, architecture));
       if (!index.ok) return index;
-      let name = '';
-      for (const line of index.value.split('\n')) {
-        if (line.startsWith('Package: ')) name = line.slice(9).trim();
-        else if (name && line.startsWith('Version: ')) {
-          const version = line.slice(9).trim();
-          if (isDebianName(name) && isDebianVersion(version)) versions.set(name, version);
-          name = '';
-        }
-      }
+      if (!addVersions(index.value, versions))
+        return bad(error('underlay-index', `${base} has more than ${mostPackages} packages`));
     }
     return good(versions);
   } finally {
     rmSync(inRelease, { force: true });
   }
+}
+
+/** Maximum number of packages of a repository; Debian has 70,000. */
+const mostPackages = 2_000_000;
+
+/** Adds the versions in an index, which may have millions of lines. False if there are too many. */
+function addVersions(index: string, versions: Map<string, string>): boolean {
+  let name = '';
+  for (let at = 0, end; at < index.length; at = end + 1) {
+    end = index.indexOf('\n', at);
+    if (end < 0) end = index.length;
+    if (index.startsWith('Package: ', at)) name = index.slice(at + 9, end).trim();
+    else if (name && index.startsWith('Version: ', at)) {
+      const version = index.slice(at + 9, end).trim();
+      if (isDebianName(name) && isDebianVersion(version)) versions.set(name, version);
+      name = '';
+      if (versions.size > mostPackages) return false;
+    }
+  }
+  return true;
 }
 
 async function readIndex(

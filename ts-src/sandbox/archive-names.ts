@@ -5,11 +5,14 @@ import type { Platform } from '../model/distro.ts';
 import { wantedBase, type Base, type CurrentBase } from './base-system.ts';
 
 /** Size limit of a list in bytes; usual ones have 60 MB. */
-const largestList = 512 * 1024 * 1024;
+const largestList = 256 << 20;
+/** Maximum number of names, of which Debian has 100,000. A set can't hold more than 16 million. */
+const mostNames = 4_000_000;
 
 /**
  * Names that apt can install on a base: packages, and what they provide. From the lists that the base was made with;
- * read once and cached beside them. Undefined if the lists are not available as plain text.
+ * read once and cached beside them. Undefined if the lists are not available as plain text, or are larger than any
+ * archive's.
  */
 export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): ReadonlySet<string> | undefined {
   const kept = join(base.folder, `names-${base.archive.slice(0, 16)}`);
@@ -22,20 +25,30 @@ export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): 
   for (const file of files) {
     const path = join(base.lists, file);
     if (statSync(path).size > largestList) return undefined;
-    addNames(readFileSync(path, 'latin1'), names);
+    if (!addNames(readFileSync(path, 'latin1'), names)) return undefined;
   }
   if (!names.size) return undefined;
   writeWhole(kept, [...names].sort().join('\n'), { sync: false });
   return names;
 }
 
-function addNames(list: string, names: Set<string>): void {
+/** Adds the names of a list. False if there are too many. */
+function addNames(list: string, names: Set<string>): boolean {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list); m; m = field.exec(list)) {
     const value = m[2] ?? '';
     if (m[1] === 'Package') names.add(value);
-    else for (const provided of value.split(',')) names.add(provided.trim().replace(/[ (:].*/, ''));
+    // Not split at once: one line may have millions of names.
+    else
+      for (let at = 0; at <= value.length && names.size <= mostNames;) {
+        const end = value.indexOf(',', at);
+        const provided = value.slice(at, end < 0 ? undefined : end);
+        names.add(provided.trim().replace(/[ (:].*/, ''));
+        at = end < 0 ? value.length + 1 : end + 1;
+      }
+    if (names.size > mostNames) return false;
   }
+  return true;
 }
 
 /**
