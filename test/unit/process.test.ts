@@ -1,9 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
 import { codeOf, environmentFault } from '../../ts-src/io/faults.ts';
 import { holdMutex } from '../../ts-src/io/mutex.ts';
 import { run } from '../../ts-src/io/process.ts';
+import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -27,3 +29,16 @@ it('an output that is too long for a text ends the call, not the process', async
   expect(codeOf(said)).toBe('ELARGE');
   expect(environmentFault(said)).toMatch(/^head: the file or output is larger than/);
 }, 60_000);
+
+it('a stopped task ends at once: unshare passes no signal on that it could end by', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-stopped-'));
+  try {
+    const signal = AbortSignal.timeout(1000);
+    const begun = performance.now();
+    const work = join(folder, 'work');
+    await unshareDriver().read({ layers: ['/usr/bin', '/usr/sbin'], work, command: ['sleep', '60'], signal });
+    expect(performance.now() - begun).toBeLessThan(3500);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

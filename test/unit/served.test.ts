@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileOf } from '../../ts-src/cli/serve.ts';
 import { moveChecked } from '../../ts-src/publish/checked.ts';
 import type { LocalFile, Placed } from '../../ts-src/publish/endpoint.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
@@ -107,4 +108,14 @@ describe('apt', () => {
     expect(packages!.data.toString('utf8')).toContain('Version: 1.0');
     expect((await openChannel(store, 'c')).head).toMatchObject({ kind: 'rollback' });
   });
+});
+
+it('slipway serve tells nothing of the folders above the repository', () => {
+  const root = join(folder, 'repository');
+  mkdirSync(root);
+  writeFileSync(join(root, 'a'), '');
+  expect(fileOf(root, '/a')).toBe(join(root, 'a'));
+  expect(fileOf(root, '/b/../a')).toBe(join(root, 'a'));
+  for (const path of ['/%2e%2e%2frepository%2fa', '/..%2frepository/a', '/../repository/a', '/..%2f..%2fetc/passwd'])
+    expect(fileOf(root, path), path).toBeUndefined();
 });

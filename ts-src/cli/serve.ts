@@ -28,7 +28,8 @@ export function fileOf(root: string, url: string): string | undefined {
   } catch {
     return undefined;
   }
-  if (path.includes('\0')) return undefined;
+  // A path that leaves the folder and comes back would tell where it lies.
+  if (path.includes('\0') || path.split('/').includes('..')) return undefined;
   try {
     const file = realpathSync(join(root, path));
     return file.startsWith(`${realpathSync(root)}/`) && lstatSync(file).isFile() ? file : undefined;

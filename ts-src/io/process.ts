@@ -24,6 +24,8 @@ export interface RunOptions {
   /** Start a new session, detached from this terminal and its signals. */
   detached?: boolean;
   signal?: AbortSignal | undefined;
+  /** `signal` kills it at once, without a SIGTERM before. */
+  kills?: boolean;
   /** Maximum number of bytes of each output in the outcome. */
   limit?: number;
   /** Decoding of standard output; `latin1` preserves every byte. */
@@ -102,9 +104,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       });
     }
     let last: NodeJS.Timeout | undefined;
-    // unshare(1) ignores SIGTERM; SIGKILL ends all its processes.
     const stop = () => {
-      child.kill('SIGTERM');
+      child.kill(options.kills ? 'SIGKILL' : 'SIGTERM');
       last = setTimeout(() => child.kill('SIGKILL'), 3000);
     };
     options.signal?.addEventListener('abort', stop, { once: true });

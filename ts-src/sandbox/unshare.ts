@@ -131,8 +131,9 @@ export function unshareDriver(): UnshareDriver {
     run(
       'setpriv',
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
-      // A new session detaches from this terminal, unless the user asked for it.
-      { ...options, detached: options?.terminal !== true },
+      // A new session detaches from this terminal, unless the user asked for it. unshare(1) ignores SIGTERM; SIGKILL
+      // ends all its processes.
+      { ...options, detached: options?.terminal !== true, kills: true },
     );
   // In a plain chroot the root is not a mount point, so mounts can't be private to the namespace. They are unmounted
   // afterwards.
