@@ -9,7 +9,7 @@ import { parseDistro } from '../../ts-src/read/distro.ts';
 import { readFolder } from '../../ts-src/read/folders.ts';
 import { parseManifest } from '../../ts-src/read/manifest/manifest.ts';
 import { layerRosdep } from '../../ts-src/read/rosdep.ts';
-import { parseYaml } from '../../ts-src/read/yaml.ts';
+import { lineOf, parseYaml } from '../../ts-src/read/yaml.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-input-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -75,4 +75,22 @@ it('a FIFO, a device or a folder in place of a file is reported, without blockin
     expect(environmentFault(fault)).toMatch(words);
   }
   expect(readIf('/proc/self/status')).toContain('Pid:');
+});
+
+it('the lines of as many faults as a file may have entries are found in seconds', () => {
+  const file = join(folder, 'many.yaml');
+  const count = 40_000;
+  const names = Array.from({ length: count }, (_, i) => `p${i}`);
+  writeFileSync(
+    file,
+    `list:\n${names.map((n) => `  - ${n}\n`).join('')}map:\n${names.map((n) => `  ${n}: 1\n`).join('')}`,
+  );
+  const begun = performance.now();
+  for (const i of names.keys()) {
+    expect(lineOf(file, ['list', i])).toBe(i + 2);
+    expect(lineOf(file, ['map', `p${i}`, 'deeper'])).toBe(count + i + 3);
+  }
+  expect(performance.now() - begun).toBeLessThan(10_000);
+  writeFileSync(file, '# changed\na: 1\na: {b: 2}\n');
+  expect([lineOf(file, ['a', 'b']), lineOf(file, ['b']), lineOf(join(folder, 'none'), [])]).toEqual([2, 1, undefined]);
 });

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import * as fastYaml from 'js-yaml';
 import { readIf } from '../io/files.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -139,15 +140,35 @@ function twice(lines: readonly string[], at: number): Remedy {
   return { message: `the key '${key}' is there twice${where}`, hint: 'keep one of them' };
 }
 
+/** The file of the last `lineOf`: it is asked for one line after another. */
+let last: { seen: string; locator: Locator } | undefined;
+
 /** The line of an entry in a file that was read before; undefined if it is gone. */
 export function lineOf(file: string, path: readonly PropertyKey[]): number | undefined {
-  const text = readIf(file);
-  return text === undefined ? undefined : new Locator(text).line(path);
+  const found = statSync(file, { throwIfNoEntry: false });
+  const seen = found && `${found.ino} ${found.size} ${found.mtimeMs} ${file}`;
+  if (seen === undefined || last?.seen !== seen) {
+    const text = readIf(file);
+    if (text === undefined) return undefined;
+    last = { seen: seen ?? '', locator: new Locator(text) };
+  }
+  return last.locator.line(path);
 }
 
-/** Finds lines of a YAML file's entries. Parses the text again, only when a fault must be reported. */
+/** An entry of a map or list: its event, and its offset in the text. */
+interface Child {
+  at: number;
+  offset: number;
+}
+
+/**
+ * Finds lines of a YAML file's entries. Parses the text again, only when a fault must be reported; there may be as many
+ * faults as entries, so each map and list is walked once.
+ */
 export class Locator {
   private events: fastYaml.Event[] | undefined;
+  private readonly children = new Map<number, ReadonlyMap<string, Child>>();
+  private ends: number[] | undefined;
   constructor(private readonly text: string) {}
 
   /** The line of the deepest existing entry on `path`; 1 if the text is not YAML. */
@@ -155,20 +176,29 @@ export class Locator {
     let offset = 0;
     let at = 1;
     for (const step of path) {
-      const found = this.child(at, String(step));
+      const found = this.childrenOf(at).get(String(step));
       if (!found) break;
       ({ at, offset } = found);
     }
-    let line = 1;
-    for (let i = this.text.indexOf('\n'); i >= 0 && i < offset; i = this.text.indexOf('\n', i + 1)) line++;
-    return line;
+    return this.lineAt(offset);
+  }
+
+  private lineAt(offset: number): number {
+    const ends = (this.ends ??= [...this.text.matchAll(/\n/g)].map((m) => m.index));
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((ends[middle] ?? 0) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
   }
 
   /** The scalar at `path` as written: `1.0` where YAML's value is the number 1. */
   scalar(path: readonly PropertyKey[]): string | undefined {
     let at = 1;
     for (const step of path) {
-      const found = this.child(at, String(step));
+      const found = this.childrenOf(at).get(String(step));
       if (!found) return undefined;
       at = found.at;
     }
@@ -176,25 +206,30 @@ export class Locator {
     return e?.type === fastYaml.EVENT_ID.SCALAR ? fastYaml.getScalarValue(this.text, e) : undefined;
   }
 
-  /** The entry of the map or list at event `at`: its event, and its offset in the text. */
-  private child(at: number, step: string): { at: number; offset: number } | undefined {
+  /** The entries of the map or list at event `at`; of a key that is there twice, the first. */
+  private childrenOf(at: number): ReadonlyMap<string, Child> {
+    const before = this.children.get(at);
+    if (before) return before;
+    const found = new Map<string, Child>();
+    this.children.set(at, found);
     const events = (this.events ??= eventsOf(this.text));
     const { MAPPING, SEQUENCE, SCALAR, POP } = fastYaml.EVENT_ID;
     const kind = events[at]?.type;
     for (let i = at + 1, n = 0; kind === MAPPING || kind === SEQUENCE; n++) {
       const e = events[i];
-      if (!e || e.type === POP) return undefined;
+      if (!e || e.type === POP) break;
       if (kind === SEQUENCE) {
-        if (n === Number(step)) return { at: i, offset: offsetOf(e) };
+        found.set(String(n), { at: i, offset: offsetOf(e) });
         i = this.after(events, i);
       } else {
         const value = this.after(events, i);
-        if (e.type === SCALAR && fastYaml.getScalarValue(this.text, e) === step)
-          return { at: value, offset: e.valueStart };
+        const key = e.type === SCALAR ? fastYaml.getScalarValue(this.text, e) : undefined;
+        if (e.type === SCALAR && key !== undefined && !found.has(key))
+          found.set(key, { at: value, offset: e.valueStart });
         i = this.after(events, value);
       }
     }
-    return undefined;
+    return found;
   }
 
   /** The index of the event after a node and its content. */
