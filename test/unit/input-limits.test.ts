@@ -94,3 +94,12 @@ it('the lines of as many faults as a file may have entries are found in seconds'
   writeFileSync(file, '# changed\na: 1\na: {b: 2}\n');
   expect([lineOf(file, ['a', 'b']), lineOf(file, ['b']), lineOf(join(folder, 'none'), [])]).toEqual([2, 1, undefined]);
 });
+
+it('a rosdep file in which everything is wrong is reported in seconds', () => {
+  const text = Array.from({ length: 50_000 }, (_, i) => `k${i}: {debian: [-x]}\nj${i}: 5\n`).join('');
+  const begun = performance.now();
+  const read = layerRosdep([{ file: 'r.yaml', text }]);
+  expect(read.diagnostics.length).toBe(1001);
+  expect(read.diagnostics[999]).toMatchObject({ file: 'r.yaml', line: 1000 });
+  expect(performance.now() - begun).toBeLessThan(10_000);
+});

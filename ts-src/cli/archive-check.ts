@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { Scope, Target } from '../model/plan.ts';
-import { readIf } from '../io/files.ts';
 import { missingPackages, type MissingPackage } from '../plan/archive.ts';
-import { lineOfKey } from '../read/rosdep.ts';
+import { lineOf } from '../read/yaml.ts';
 import { archiveNames, baseAtHand } from '../sandbox/archive-names.ts';
 import { someOf } from '../render/table.ts';
 import type { ArchiveCheck } from '../engine/session.ts';
@@ -27,8 +26,8 @@ function missingFault(m: MissingPackage, scope: Scope, target: Target, workspace
     ? `needed by ${someOf(m.neededBy, 5)}`
     : `needed by the tests or the documentation of ${someOf(m.testedBy, 5)}`;
   const from = m.key === undefined ? 'which distro.yaml gives' : `which the rosdep key '${m.key}' gives`;
-  const text = m.file === undefined || m.key === undefined ? undefined : readIf(resolve(workspace.root, m.file));
-  const line = text === undefined || m.key === undefined ? undefined : lineOfKey(text, m.key);
+  const line =
+    m.file === undefined || m.key === undefined ? undefined : lineOf(resolve(workspace.root, m.file), [m.key]);
   return (m.neededBy.length ? error : warning)(
     'system-missing',
     `the archive of ${target.os} ${target.release} (${target.architecture}) has no ` +

@@ -47,15 +47,21 @@ export function layerRosdep(
       continue;
     }
     const { root } = read.value;
+    const locator = new Locator(text);
     for (const key of read.value.keys) keys.add(key);
+    const most = diagnostics.length + mostFaults;
     for (const key of Object.keys(root)) {
       if (wanted && !wanted.has(key)) continue;
+      if (diagnostics.length >= most) {
+        diagnostics.push(error('rosdep-invalid', `the file has more than ${mostFaults} faults`, { file }));
+        break;
+      }
       const byOs = asMap(root[key]);
       if (!byOs) {
         diagnostics.push(
           error('rosdep-invalid', `the rule of '${key}' must be a map of operating systems`, {
             file,
-            line: new Locator(text).line([key]),
+            line: locator.line([key]),
             hint: `for example ${key}: {debian: [${packageIn(root[key]) ?? key}]}`,
           }),
         );
@@ -69,7 +75,7 @@ export function layerRosdep(
             `the rule of '${key}' names ${JSON.stringify(wrong.name)}, which is not a valid Debian package name`,
             {
               file,
-              line: new Locator(text).line([key, ...wrong.path]),
+              line: locator.line([key, ...wrong.path]),
               hint:
                 'use at least two characters: lower case letters, digits, "+", "-" and ".", ' +
                 'a letter or digit first (Debian policy 5.6.1)',
@@ -91,6 +97,8 @@ export function layerRosdep(
 /** Limits for a file's size in bytes, and its keys; rosdep's own has 3,000. */
 const largestFile = 8 << 20;
 const mostKeys = 100_000;
+/** Maximum number of reported faults of a file. */
+const mostFaults = 1000;
 
 const tooMany = (file: string, line: number) =>
   error('rosdep-invalid', `the file has more than ${mostKeys} keys`, { file, line });
@@ -235,9 +243,3 @@ function isPlain(value: unknown): boolean {
 
 /** Texts that YAML 1.1 reads as another type. */
 const notText = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
-
-/** The line of a file's top-level key. */
-export function lineOfKey(text: string, key: string): number | undefined {
-  const plain = text.split('\n').findIndex((line) => line.startsWith(`${key}:`));
-  return plain >= 0 ? plain + 1 : new Locator(text).line([key]);
-}
