@@ -48,3 +48,12 @@ it('finds just the names within the limit of edits', () => {
   }
   expect(found).toBeGreaterThan(500);
 });
+
+it('gives up after millions of comparisons, so that no number of unknown names keeps a plan busy', () => {
+  const near = new NearNames(Array.from({ length: 90_000 }, (_, i) => `abcdefghij${10_000 + i}`));
+  expect(near.of('abcdefghij1000x', 1)).toEqual(['abcdefghij10000']);
+  const begun = performance.now();
+  for (let i = 0; i < 20_000; i++) near.of(`zyxwvutsrq${10_000 + i}`, 1);
+  expect(performance.now() - begun).toBeLessThan(10_000);
+  expect(near.of('abcdefghij1000x', 1)).toEqual([]);
+}, 60_000);

@@ -87,6 +87,8 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
  * 1 and at most 3.
  */
 export class NearNames {
+  /** Number of names that are still compared. A hint is not worth hours, whatever the number of unknown names. */
+  private left = 20_000_000;
   private readonly byLength: string[][] = [];
   /** Names grouped by length, for the lengths that were requested. */
   private readonly prepared: { name: string; lower: string; letters: number }[][] = [];
@@ -109,7 +111,9 @@ export class NearNames {
     const wanted = name.toLowerCase();
     const letters = lettersOf(wanted);
     for (let length = Math.max(0, name.length - limit); length <= name.length + limit; length++) {
-      for (const candidate of this.ofLength(length)) {
+      const candidates = this.ofLength(length);
+      if ((this.left -= candidates.length) < 0) return [];
+      for (const candidate of candidates) {
         // An edit removes at most one letter from a word and adds at most one.
         if (bits(letters & ~candidate.letters) > limit || bits(candidate.letters & ~letters) > limit) continue;
         const d = distance(wanted, candidate.lower, limit);
