@@ -74,12 +74,15 @@ it("a pull request on packages can't choose the distro repository, nor read file
 it('a pull request reads no local repository that its target does not name, and sets no place', async () => {
   repository('known');
   repository('secret');
-  distro('tests: {minutes: 5, skip: [a]}\npublish: {to: ["file:/srv/apt"]}\n');
+  distro('tests: {minutes: 5, skip: [a]}\npublish: {to: ["file:/srv/apt"]}\ndocs: {keep: 3}\n');
   named({ known: '../known' });
   git('distro', 'init', '-q', '-b', 'main');
   commit('distro');
   git('distro', 'checkout', '-qb', 'request');
-  distro('mirror: state\ntests: {minutes: 9999, retries: 9, skip: [b]}\npublish: {to: ["ssh://evil.test/apt"]}\n');
+  distro(
+    'mirror: state\ntests: {minutes: 9999, retries: 9, skip: [b]}\npublish: {to: ["ssh://evil.test/apt"]}\n' +
+      'docs: {keep: 1, strict: true}\ntracks: [{branch: main, channel: release/1}]\nchannels: {nightly: {tests: false}}\n',
+  );
   const urls = {
     path: `${folder}/secret`,
     relative: '../secret',
@@ -100,6 +103,9 @@ it('a pull request reads no local repository that its target does not name, and 
     mirror: 'archive',
     publish: { to: ['file:/srv/apt'] },
     tests: { minutes: 5, retries: 0, skip: ['b'] },
+    docs: { keep: 3, strict: true },
+    tracks: [],
+    channels: {},
   });
   const read = await readDistribution(workspace.value, 'd', undefined, new Map(), {});
   expect(read.ok && [...read.value.packages.keys()]).toEqual(['known']);

@@ -1,6 +1,7 @@
 import { join, normalize, relative, resolve } from 'node:path';
 import { leadsOut } from '../io/files.ts';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import type { Distro } from '../model/distro.ts';
 import { checkoutRef, git } from '../read/git/git.ts';
 import { checkStore } from '../read/own-folder.ts';
 import { readWorkspace, type Workspace } from '../read/workspace.ts';
@@ -8,8 +9,8 @@ import { readWorkspace, type Workspace } from '../read/workspace.ts';
 /**
  * The distro repository of a pull request. Settings that control machines and secrets come from the target branch,
  * since anyone may open a pull request: platforms with their mirrors, underlays, keys and proxies; the store and its
- * mirror of archives; signing keys and places of publication; submodules' use of credentials; limits of packages and
- * their tests.
+ * mirror of archives; signing keys, channels, images and places of publication; submodules' use of credentials; limits
+ * of packages and their tests.
  */
 export async function requestWorkspace(
   workspace: Workspace,
@@ -61,27 +62,33 @@ export async function requestWorkspace(
       );
   const committed = await checkStore(trusted.store, workspace.root);
   if (committed) return bad(committed);
-  const { platforms, store, state, signing_key, submodules, mirror, publish } = trusted;
-  const package_settings = withLimitsOf(workspace.distro.package_settings, trusted.package_settings);
-  const distro = {
-    ...workspace.distro,
-    distributions,
-    platforms,
-    store,
-    state,
-    signing_key,
-    submodules,
-    mirror,
-    publish,
-    docs: { ...workspace.distro.docs, to: trusted.docs.to },
-    tests: { ...workspace.distro.tests, minutes: trusted.tests.minutes, retries: trusted.tests.retries },
-    package_settings,
-  };
+  const distro = { ...mergedDistro(workspace.distro, trusted), distributions };
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }
 
-type Settings = Workspace['distro']['package_settings'];
+/** Every key must be named, so that a new one is given to neither side unseen. */
+type EachKey<T> = { [K in keyof Required<T>]: T[K] };
+
+/** The settings of a pull request, with those of the target branch that it does not decide. */
+function mergedDistro(own: Distro, trusted: Distro): Distro {
+  const { organization, maintainer, index, distributions, variants, rosdep, naming, reuse } = own;
+  const { platforms, store, state, signing_key, submodules, mirror, publish, tracks, channels, images } = trusted;
+  const { skip, warnings, coverage, strict, platform } = own.docs;
+  const docs: EachKey<Distro['docs']> = { skip, warnings, coverage, strict, platform, ...placesOf(trusted) };
+  const { minutes, retries } = trusted.tests;
+  const { skip: untested, stop_dependents } = own.tests;
+  const tests: EachKey<Distro['tests']> = { skip: untested, stop_dependents, minutes, retries };
+  const package_settings = withLimitsOf(own.package_settings, trusted.package_settings);
+  const ofTarget = { platforms, store, state, signing_key, submodules, mirror, publish, tracks, channels, images };
+  const ofRequest = { organization, maintainer, index, distributions, variants, rosdep, naming, reuse };
+  const all: EachKey<Distro> = { ...ofRequest, ...ofTarget, docs, tests, package_settings };
+  return all;
+}
+
+const placesOf = ({ docs }: Distro): Pick<Distro['docs'], 'to' | 'keep'> => ({ to: docs.to, keep: docs.keep });
+
+type Settings = Distro['package_settings'];
 
 /** Settings of packages with the target branch's limits, which protect the machines. */
 function withLimitsOf(settings: Settings, trusted: Settings): Settings {
