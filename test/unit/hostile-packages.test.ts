@@ -15,6 +15,10 @@ import { makeIndices } from '../../ts-src/publish/draft.ts';
 import { readRelease } from '../../ts-src/publish/indices.ts';
 import { brokenPackages } from '../../ts-src/publish/installability.ts';
 import { removedByUpgrade, unmetIn } from '../../ts-src/publish/upgrade.ts';
+import { readUnderlays } from '../../ts-src/read/underlay.ts';
+import { readWorkspace } from '../../ts-src/read/workspace.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
+import { containing } from './containing.ts';
 import { archiveNames } from '../../ts-src/sandbox/archive-names.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
@@ -186,3 +190,19 @@ it('bytes that are not UTF-8 are marked one by one, however many they are', () =
   expect(utf8Text(Buffer.alloc(32 << 20, 0xff)).length).toBe(32 << 20);
   expect(performance.now() - begun).toBeLessThan(5000);
 });
+
+it('an underlay with millions of packages is an error', async () => {
+  const index = Array.from({ length: 2_000_010 }, (_, i) => `Package: p${i}\nVersion: 1\n\n`).join('');
+  const suite = file('archive/dists/x');
+  mkdirSync(join(suite, 'main/binary-amd64'), { recursive: true });
+  writeFileSync(join(suite, 'main/binary-amd64/Packages'), index);
+  writeFileSync(join(suite, 'InRelease'), `SHA256:\n ${sha256(index)} 1 main/binary-amd64/Packages\n`);
+  const text =
+    'organization: acme\ndistributions: {d: {platforms: [p], folders: [src], ros_version: 2}}\nplatforms:\n' +
+    `  p: {os: debian, release: bookworm, underlays: {u: {uri: "file://${file('archive')}", suite: x, trusted: true}}}\n`;
+  writeFileSync(file('distro.yaml'), text);
+  const workspace = await readWorkspace(file('distro.yaml'), file('underlay-state'));
+  if (!workspace.ok) throw new Error(JSON.stringify(workspace.diagnostics));
+  const read = await readUnderlays(workspace.value);
+  expect(read.diagnostics.map((d) => d.message)).toEqual([containing('has more than 2000000 packages')]);
+}, 60_000);
