@@ -76,7 +76,7 @@ export function writeConfig(facts: Facts, folder: string, machine: Buffer | unde
   for (const [user, keys] of inputs.keys) write(`keys/${user}`, keys);
   write('files.tsv', spec.files.map((f, i) => `${f.mode}\t${i}\t${f.to}\n`).join(''));
   inputs.files.forEach((data, i) => write(`files/${i}`, data));
-  write('services', [...(machine ? machineUnits : []), ...spec.services].map((s) => `${s}\n`).join(''));
+  write('services', [...(machine ? machineUnits(image.target) : []), ...spec.services].map((s) => `${s}\n`).join(''));
   if (inputs.overlay) write('overlay.tar', inputs.overlay);
   if (inputs.hook) write('hook', inputs.hook);
   if (machine) write('machine.tar', machine);

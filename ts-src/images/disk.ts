@@ -12,7 +12,7 @@ import { writeBmap } from './bmap.ts';
 import type { Facts } from './facts.ts';
 import { normalizeExt4 } from './ext4.ts';
 import { toolFailed, type RenderOptions, type Rendered } from './rendered.ts';
-import { labels } from './machine.ts';
+import { labels, lacksRepart } from './machine.ts';
 import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
 import { scripts } from './scripts.ts';
@@ -98,6 +98,12 @@ export async function makeDisk(
   const { spec, target, name } = facts.image;
   const known = firmware[target.architecture];
   if (!known) return bad(error('image-kind', `no disks are made for ${target.architecture}`));
+  if (spec.partitions === 'ab' && lacksRepart(target))
+    return bad(
+      error('image-kind', `no disks with two slots are made for ${target.release}: it has no systemd-repart`, {
+        hint: 'use `partitions: grow`, or a later release',
+      }),
+    );
   const folder = join(options.folder, 'disk');
   mkdirSync(folder);
   const { key, epoch } = options;

@@ -25,10 +25,18 @@ export const kernelName = ({ spec, target }: ImageTarget): string =>
     target.architecture,
   );
 
-/** Releases whose package systemd contains systemd-resolved and systemd-boot, which are packages of later ones. */
+/**
+ * Releases whose package systemd contains systemd-resolved and systemd-boot, which are packages of later ones. Ubuntu's
+ * have no systemd-repart.
+ */
 const oneSystemd = ['buster', 'bullseye', 'bionic', 'focal', 'jammy'];
 
+/** Whether a disk's partitions are not grown and added by systemd-repart. */
+export const lacksRepart = ({ release }: ImageTarget['target']): boolean => oneSystemd.includes(release);
+
 const diskTools = ['initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk'];
+
+const growTools = (target: ImageTarget['target']) => (lacksRepart(target) ? ['cloud-guest-utils'] : []);
 
 /** System packages of a machine: an init system and, with its own kernel, kernel and boot loader. */
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
@@ -44,7 +52,9 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
     'iproute2',
     ...apart('systemd-resolved'),
     ...(spec.cloud_init ? ['cloud-init'] : []),
-    ...(kernel ? [...split, ...updates, ...apart('systemd-boot'), kernelName(image), ...diskTools] : []),
+    ...(kernel
+      ? [...split, ...updates, ...apart('systemd-boot'), kernelName(image), ...diskTools, ...growTools(target)]
+      : []),
     ...(kernel && hasBios(spec) ? ['grub-pc-bin'] : []),
   ].sort();
 }
@@ -92,6 +102,20 @@ TimeoutStartSec=15min
 WantedBy=multi-user.target
 `;
 
+const grow = `[Unit]
+Description=Grow the root to the end of the disk
+ConditionVirtualization=!container
+Before=slipway-check.service
+
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/slipway/grow
+
+[Install]
+WantedBy=multi-user.target
+`;
+const growUnit = 'slipway-grow.service';
+
 const network = `[Match]
 Type=ether
 
@@ -119,6 +143,10 @@ export function machineFiles(facts: Facts, key: string, time: number): Buffer {
   files.set('usr/lib/slipway/check', { data: scripts.check, mode: 0o755 });
   files.set('usr/lib/slipway/check.prefix', { data: `${installPrefix(facts.distro, image.distribution)}\n` });
   files.set('usr/lib/slipway/check.commands', { data: checkLines(spec) });
+  if (lacksRepart(image.target)) {
+    unit(growUnit, grow);
+    files.set('usr/lib/slipway/grow', { data: scripts.grow, mode: 0o755 });
+  }
   files.set('usr/lib/repart.d/50-slipway.conf', { data: spec.partitions === 'ab' ? growData : growRoot });
   files.set('etc/profile.d/slipway.sh', { data: '. /usr/lib/slipway/environment\n' });
   if (!spec.cloud_init) files.set('etc/systemd/network/80-slipway.network', { data: network });
@@ -129,10 +157,11 @@ export function machineFiles(facts: Facts, key: string, time: number): Buffer {
   return tarOf(files, time);
 }
 /**
- * Units enabled on every machine. cloud-init writes files of systemd-networkd, but does not start it; systemd-resolved
+ * Units enabled on a machine. cloud-init writes files of systemd-networkd, but does not start it; systemd-resolved
  * asks the name servers that DHCP gave.
  */
-export const machineUnits: readonly string[] = [
+export const machineUnits = (target: ImageTarget['target']): readonly string[] => [
+  ...(lacksRepart(target) ? [growUnit] : []),
   'slipway-host-keys.service',
   'slipway-check.service',
   'systemd-networkd.service',

@@ -33,9 +33,10 @@ function stanzaOf(parts: readonly { member: TarMember; data: Buffer }[], name: s
   return faults.length || controlFaults(stanza, {}).length || !isOf(stanza, name) ? undefined : stanza;
 }
 
-/** Limit in bytes of control parts that are unpacked together, packed and unpacked. Others are unpacked one by one. */
+/** Limits of control parts that are unpacked together: all of them unpacked, one of them packed, and their number. */
 const mostTogether = 256 << 20;
 const largestTogether = 1 << 20;
+const mostPackages = 4000;
 /** Limit for the stanzas of all packages, in characters: they are held in memory. */
 const mostStanzas = 512 << 20;
 
@@ -70,13 +71,16 @@ export async function controlStanzas(files: readonly DebFile[]): Promise<(string
       );
   }
   for (const kind of compressions) {
-    const small = compressed[kind].flatMap((c) => c.control ?? []);
-    const together = (await unpackTogether(kind, small))?.values();
-    for (const { at, control } of compressed[kind]) {
-      const { name, path } = files[at] ?? { name: '', path: '' };
-      const tar = control && together?.next().value;
-      // What the joint unpacking did not give is read separately.
-      keep(at, tar ? read(() => tar, name) : await readAlone(path, name));
+    for (let from = 0; from < compressed[kind].length; from += mostPackages) {
+      const group = compressed[kind].slice(from, from + mostPackages);
+      const small = group.flatMap((c) => c.control ?? []);
+      const together = (await unpackTogether(kind, small))?.values();
+      for (const { at, control } of group) {
+        const { name, path } = files[at] ?? { name: '', path: '' };
+        const tar = control && together?.next().value;
+        // What the joint unpacking did not give is read separately.
+        keep(at, tar ? read(() => tar, name) : await readAlone(path, name));
+      }
     }
   }
   return stanzas;
