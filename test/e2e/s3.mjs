@@ -1,7 +1,7 @@
 // A real S3 API server on loopback (moto, from PyPI in its own environment), optionally behind a proxy that causes
 // errors and broken connections.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { createServer as listener } from 'node:net';
 import { join } from 'node:path';
@@ -53,18 +53,26 @@ async function startMoto() {
   let output = '';
   for (let tried = 0; tried < 5; tried++) {
     const port = await freePort();
+    // A file, since benchmarks block this process: moto would wait for a pipe to be read.
+    const file = join(cache, `moto-${port}.log`);
+    const log = openSync(file, 'w');
     const moto = spawn(join(venv, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', log],
       // Roles of the farm use AWS's managed policies.
       env: { ...process.env, MOTO_IAM_LOAD_MANAGED_POLICIES: 'true' },
     });
-    moto.stderr.on('data', (data) => (output = `${output}${data}`.slice(-4000)));
+    closeSync(log);
     const end = Date.now() + 300_000;
     while (moto.exitCode === null && Date.now() < end) {
-      if (await bucketIsThere(port)) return { moto, port };
+      if (await bucketIsThere(port)) {
+        rmSync(file);
+        return { moto, port };
+      }
       await sleep(200);
     }
     moto.kill('SIGKILL');
+    output = readFileSync(file, 'utf8').slice(-4000);
+    rmSync(file);
   }
   throw new Error(`moto did not start: ${output}`);
 }
