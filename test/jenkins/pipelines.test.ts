@@ -316,12 +316,14 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
     expect(channels).toMatch(/channels\/experiment\/experiment-[.-]+touch-id-+[0-9a-f]{6}\.json/);
   });
 
+  const changeTool = (file: string, line: string) =>
+    appendFileSync(join(folder, 'distro/src/bootstrap/ament_cmake_core', file), `${line}\n`);
+
   it('an agent that is killed in the middle of a task costs that task alone, which runs again elsewhere', async () => {
     appendFileSync(join(folder, 'distro/src/bootstrap/ament_package/setup.py'), '# a change of the build tool\n');
-    appendFileSync(
-      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
-      'set(ament_change 1)\n',
-    );
+    changeTool('cmake/ament_cmake_coreConfig.cmake', 'set(ament_change 1)');
+    // Jenkins shows a line up to seconds later: the task must still run then.
+    changeTool('CMakeLists.txt', 'execute_process(COMMAND sleep 5)');
     sources(join(folder, 'distro'));
     const b = await distro({
       events: [{ when: 'building mini/bookworm-amd64/ament_cmake_core\n', wait: 300, do: 'kill-agent' }],
@@ -341,10 +343,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   });
 
   it('a controller that is restarted in the middle goes on with what runs', async () => {
-    appendFileSync(
-      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
-      'set(ament_change 2)\n',
-    );
+    changeTool('cmake/ament_cmake_coreConfig.cmake', 'set(ament_change 2)');
     sources(join(folder, 'distro'));
     const b = await distro({
       events: [
@@ -358,10 +357,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   });
 
   it('an abort stops the processes on the agents, leaves no mount, and loses nothing that was done', async () => {
-    appendFileSync(
-      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
-      'set(ament_change 3)\n',
-    );
+    changeTool('cmake/ament_cmake_coreConfig.cmake', 'set(ament_change 3)');
     sources(join(folder, 'distro'));
     const b = await distro({
       events: [{ when: 'building mini/bookworm-amd64/ros_workspace\n', wait: 300, do: 'abort' }],
@@ -375,10 +371,7 @@ describe("the pipelines on Jenkins' interpreter, in its sandbox, end to end", ()
   });
 
   it('an abort that comes while a lane is between two steps ends that lane too', async () => {
-    appendFileSync(
-      join(folder, 'distro/src/bootstrap/ament_cmake_core/cmake/ament_cmake_coreConfig.cmake'),
-      'set(ament_change 4)\n',
-    );
+    changeTool('cmake/ament_cmake_coreConfig.cmake', 'set(ament_change 4)');
     appendFileSync(join(folder, 'distro/src/bootstrap/ros_workspace/CMakeLists.txt'), '# another\n');
     sources(join(folder, 'distro'));
     const b = await distro({
