@@ -144,6 +144,24 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   });
 }
 
+/** Runs a program whose standard output is data. Throws TooMuch above `most` bytes. */
+export async function runForData(
+  command: string,
+  args: string[],
+  most: number,
+  options: RunOptions = {},
+): Promise<{ outcome: Outcome; data: Buffer }> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const onOutput = (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > most) throw new TooMuch();
+    parts.push(chunk);
+  };
+  const outcome = await run(command, args, { ...options, onOutput });
+  return { outcome, data: Buffer.concat(parts) };
+}
+
 /**
  * Both outputs as texts, or the error for one that is too long for a text: thrown in an event's handler, it would end
  * the process with all its tasks.

@@ -6,6 +6,7 @@ import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import { isObject, isStoredFile } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
+import { partsOf } from '../text/cut.ts';
 
 /** Size limit of an archive's lists in bytes. */
 const largest = 1 << 30;
@@ -42,11 +43,9 @@ const mostPackages = 2_000_000;
 
 function stanzasIn(text: string, path: string): string[] {
   const stanzas: string[] = [];
-  for (let at = 0; at < text.length;) {
-    const end = text.indexOf('\n\n', at);
-    const stanza = text.slice(at, end < 0 ? undefined : end);
-    at = end < 0 ? text.length : end + 1;
-    while (text[at] === '\n') at++;
+  for (const part of partsOf(text, '\n\n')) {
+    // After an odd number of line ends.
+    const stanza = part.startsWith('\n') ? part.slice(1) : part;
     if (!stanza.startsWith('Package: ')) continue;
     if (stanzas.push(stanza) > mostPackages)
       throw Object.assign(new Error(`${path}: too many packages`), { code: 'ELARGE', path });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { controlFaults, controlText } from '../inspect/deb.ts';
 import { readMember, writeAr, type ArMember } from '../io/ar.ts';
 import { controlArchive, debParts, isReadHere, PackageFileError, readControlPart, withoutRights } from '../io/deb.ts';
-import { run, TooMuch } from '../io/process.ts';
+import { run, runForData, TooMuch } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
 import { sizeText } from '../model/sizes.ts';
@@ -125,7 +125,7 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
   const between = Buffer.from(packed.stdout, 'latin1');
   const [program = '', ...args] = withoutRights([programs[kind], '-q', '-d', '-c']);
   const input = Buffer.concat(archives.flatMap((a) => [a, between]));
-  const output = await outputOf(program, args, input);
+  const output = await unpackedOf(program, args, input);
   if (packed.code !== 0 || !output) return undefined;
   const parts: Buffer[] = [];
   let from = 0;
@@ -136,17 +136,10 @@ async function unpackTogether(kind: Compression, archives: readonly Buffer[]): P
   return parts.length === archives.length ? parts : undefined;
 }
 
-/** The output of a program that may print without end; undefined if it fails or prints too much. */
-async function outputOf(program: string, args: string[], input: Buffer): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const onOutput = (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > mostTogether) throw new TooMuch();
-    chunks.push(chunk);
-  };
+async function unpackedOf(program: string, args: string[], input: Buffer): Promise<Buffer | undefined> {
   try {
-    return (await run(program, args, { input, onOutput })).code === 0 ? Buffer.concat(chunks) : undefined;
+    const { outcome, data } = await runForData(program, args, mostTogether, { input });
+    return outcome.code === 0 ? data : undefined;
   } catch (e) {
     if (e instanceof TooMuch) return undefined;
     throw e;

@@ -5,7 +5,7 @@ import { isDigest } from '../model/stored.ts';
 import { codeOf } from '../io/faults.ts';
 import { readRegular } from '../io/files.ts';
 import { runLimited } from '../io/limited.ts';
-import { reasonOf, run, TooMuch, type Outcome } from '../io/process.ts';
+import { reasonOf, run, runForData, TooMuch, type Outcome } from '../io/process.ts';
 import { utf8Text } from '../io/utf8.ts';
 
 /**
@@ -109,15 +109,8 @@ export async function indexText(file: string, ending: string): Promise<{ text: s
 }
 
 async function unpackedByXz(file: string): Promise<{ text: string } | string> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  const out = await run('xz', ['--decompress', '--stdout', '--memlimit-decompress=1GiB', '--', file], {
-    onOutput: (chunk) => {
-      size += chunk.length;
-      if (size > largestIndex) throw new TooMuch();
-      parts.push(chunk);
-    },
-  });
-  if (out.code === 0) return { text: utf8Text(Buffer.concat(parts)) };
-  return out.stderr.trim() || `xz ended with ${out.signal ?? out.code}`;
+  const args = ['--decompress', '--stdout', '--memlimit-decompress=1GiB', '--', file];
+  const { outcome, data } = await runForData('xz', args, largestIndex);
+  if (outcome.code === 0) return { text: utf8Text(data) };
+  return outcome.stderr.trim() || `xz ended with ${outcome.signal ?? outcome.code}`;
 }

@@ -6,6 +6,7 @@ import { sha256 } from '../model/digest.ts';
 import type { Platform, Underlay } from '../model/distro.ts';
 import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { isFile, readIf, sha256File, temporaryBeside, writeWhole, makeFolder } from '../io/files.ts';
+import { partsOf } from '../text/cut.ts';
 import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
 import { answeredMissing, download } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
@@ -117,12 +118,10 @@ const mostPackages = 2_000_000;
 /** Adds the versions in an index, which may have millions of lines. False if there are too many. */
 function addVersions(index: string, versions: Map<string, string>): boolean {
   let name = '';
-  for (let at = 0, end; at < index.length; at = end + 1) {
-    end = index.indexOf('\n', at);
-    if (end < 0) end = index.length;
-    if (index.startsWith('Package: ', at)) name = index.slice(at + 9, end).trim();
-    else if (name && index.startsWith('Version: ', at)) {
-      const version = index.slice(at + 9, end).trim();
+  for (const line of partsOf(index, '\n')) {
+    if (line.startsWith('Package: ')) name = line.slice(9).trim();
+    else if (name && line.startsWith('Version: ')) {
+      const version = line.slice(9).trim();
       if (isDebianName(name) && isDebianVersion(version)) versions.set(name, version);
       name = '';
       if (versions.size > mostPackages) return false;

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readIf, readJson, writeWhole } from '../io/files.ts';
 import type { Platform } from '../model/distro.ts';
+import { partsOf } from '../text/cut.ts';
 import { wantedBase, type Base, type CurrentBase } from './base-system.ts';
 
 /** Size limit of a list in bytes; usual ones have 60 MB. */
@@ -38,13 +39,10 @@ function addNames(list: string, names: Set<string>): boolean {
   for (let m = field.exec(list); m; m = field.exec(list)) {
     const value = m[2] ?? '';
     if (m[1] === 'Package') names.add(value);
-    // Not split at once: one line may have millions of names.
     else
-      for (let at = 0; at <= value.length && names.size <= mostNames;) {
-        const end = value.indexOf(',', at);
-        const provided = value.slice(at, end < 0 ? undefined : end);
+      for (const provided of partsOf(value, ',')) {
         names.add(provided.trim().replace(/[ (:].*/, ''));
-        at = end < 0 ? value.length + 1 : end + 1;
+        if (names.size > mostNames) return false;
       }
     if (names.size > mostNames) return false;
   }

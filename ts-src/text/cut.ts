@@ -18,3 +18,12 @@ export const shortened = (text: string, most: number): string =>
 
 /** The text without halves of surrogate pairs, which have no place in a URL: JSON and YAML can hold them. */
 export const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/gu, '\ufffd');
+
+/** The parts of a text between separators, one after another: a list of millions of them would take all memory. */
+export function* partsOf(text: string, separator: string): Generator<string> {
+  for (let at = 0; at <= text.length;) {
+    const end = text.indexOf(separator, at);
+    yield text.slice(at, end < 0 ? undefined : end);
+    at = end < 0 ? text.length + 1 : end + separator.length;
+  }
+}
