@@ -124,13 +124,13 @@ export default async function ({ runs, cold, note }) {
     note('making packages');
     let list;
     for (let n = 1; n <= runs + 1; n++) list = generation(folder, n, list);
-    const publish = (channel, n, at) =>
-      timed(process.execPath, [driver, folder, channel, join(folder, `g${n}.json`), at]).seconds;
+    const driven = (channel, n, at) => [driver, folder, channel, join(folder, `g${n}.json`), at];
+    const publish = (...of) => timed(process.execPath, driven(...of)).seconds;
     const rows = await folderRows({ folder, fingerprint, publish, runs, note });
     // The proxy and its delays are this process's: it must not wait for the publication.
-    const publishBeside = async (channel, n, at) => {
+    const publishBeside = async (...of) => {
       const begun = performance.now();
-      await promisify(execFile)(process.execPath, [driver, folder, channel, join(folder, `g${n}.json`), at]);
+      await promisify(execFile)(process.execPath, driven(...of));
       return (performance.now() - begun) / 1000;
     };
     if (cold) rows.push(...(await s3Rows({ publish: publishBeside, note })));

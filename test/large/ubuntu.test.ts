@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keyrings } from '../../ts-src/sandbox/archive.ts';
 import { cache, discard, example, root as repository, slipway, states } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
 import { installFirmware } from './boot.ts';
 import { cloneInto, makeRoot, runIn } from './fresh-root.mjs';
 
-const keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg';
+const keyring = keyrings.ubuntu;
 
 beforeAll(() => {
   if (existsSync(keyring)) return;
@@ -24,10 +25,11 @@ function exampleFor(release: string): string {
   const folder = example(`ubuntu-${release}`);
   const file = join(folder, 'distro.yaml');
   const [before = '', after = ''] = readFileSync(file, 'utf8').split(/^platforms:\n[^]*?^(?=rosdep:)/m);
+  const mini = before.replace('platforms: [bookworm]', `platforms: [${release}]`).replace(/^ {2}classic:[^]*/m, '');
   const platforms = `platforms:\n  ${release}: {os: ubuntu, release: ${release}, architectures: [amd64]}\n`;
   writeFileSync(
     file,
-    `${before.replace('platforms: [bookworm]', `platforms: [${release}]`).replace(/^ {2}classic:[^]*/m, '')}${platforms}${after}
+    `${mini}${platforms}${after}
   machine:
     channel: nightly
     distribution: mini

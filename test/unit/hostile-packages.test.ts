@@ -199,7 +199,8 @@ it('an underlay with millions of packages is an error', async () => {
   writeFileSync(join(suite, 'InRelease'), `SHA256:\n ${sha256(index)} 1 main/binary-amd64/Packages\n`);
   const text =
     'organization: acme\ndistributions: {d: {platforms: [p], folders: [src], ros_version: 2}}\nplatforms:\n' +
-    `  p: {os: debian, release: bookworm, underlays: {u: {uri: "file://${file('archive')}", suite: x, trusted: true}}}\n`;
+    '  p: {os: debian, release: bookworm, underlays: ' +
+    `{u: {uri: "file://${file('archive')}", suite: x, trusted: true}}}\n`;
   writeFileSync(file('distro.yaml'), text);
   const workspace = await readWorkspace(file('distro.yaml'), file('underlay-state'));
   if (!workspace.ok) throw new Error(JSON.stringify(workspace.diagnostics));

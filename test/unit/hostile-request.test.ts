@@ -81,7 +81,8 @@ it('a pull request reads no local repository that its target does not name, and 
   git('distro', 'checkout', '-qb', 'request');
   distro(
     'mirror: state\ntests: {minutes: 9999, retries: 9, skip: [b]}\npublish: {to: ["ssh://evil.test/apt"]}\n' +
-      'docs: {keep: 1, strict: true}\ntracks: [{branch: main, channel: release/1}]\nchannels: {nightly: {tests: false}}\n',
+      'docs: {keep: 1, strict: true}\ntracks: [{branch: main, channel: release/1}]\n' +
+      'channels: {nightly: {tests: false}}\n',
   );
   const urls = {
     path: `${folder}/secret`,

@@ -62,7 +62,7 @@ export async function requestWorkspace(
       );
   const committed = await checkStore(trusted.store, workspace.root);
   if (committed) return bad(committed);
-  const distro = { ...mergedDistro(workspace.distro, trusted), distributions };
+  const distro = mergedDistro({ ...workspace.distro, distributions }, trusted);
   const from: Workspace = { ...read.value, root: resolve(root), urlBase: workspace.urlBase };
   return good({ ...workspace, distro, keyRoot: from.root, confined: true, trusted: from }, diagnostics);
 }

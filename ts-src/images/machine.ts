@@ -26,12 +26,12 @@ export const kernelName = ({ spec, target }: ImageTarget): string =>
   );
 
 /**
- * Releases whose package systemd contains systemd-resolved and systemd-boot, which are packages of later ones. Ubuntu's
- * have no systemd-repart.
+ * Releases whose package systemd contains systemd-resolved and systemd-boot, which are packages of their own in later
+ * ones. None of these releases has systemd-repart.
  */
 const oneSystemd = ['buster', 'bullseye', 'bionic', 'focal', 'jammy'];
 
-/** Whether a disk's partitions are not grown and added by systemd-repart. */
+/** Whether a release has no systemd-repart, which grows and adds the partitions of other disks. */
 export const lacksRepart = ({ release }: ImageTarget['target']): boolean => oneSystemd.includes(release);
 
 const diskTools = ['initramfs-tools', 'e2fsprogs', 'dosfstools', 'fdisk'];
@@ -41,7 +41,7 @@ const growTools = (target: ImageTarget['target']) => (lacksRepart(target) ? ['cl
 /** System packages of a machine: an init system and, with its own kernel, kernel and boot loader. */
 export function machineNames(image: ImageTarget, kernel: boolean): string[] {
   const { spec, target } = image;
-  const apart = (name: string) => (oneSystemd.includes(target.release) ? [] : [name]);
+  const ownPackages = (...names: string[]) => (oneSystemd.includes(target.release) ? [] : names);
   const split = isSplit(target) ? splitPackages : [];
   const updates = isSplit(target) && spec.partitions === 'ab' ? updateTools : [];
   return [
@@ -50,10 +50,10 @@ export function machineNames(image: ImageTarget, kernel: boolean): string[] {
     'dbus',
     'netbase',
     'iproute2',
-    ...apart('systemd-resolved'),
+    ...ownPackages('systemd-resolved'),
     ...(spec.cloud_init ? ['cloud-init'] : []),
     ...(kernel
-      ? [...split, ...updates, ...apart('systemd-boot'), kernelName(image), ...diskTools, ...growTools(target)]
+      ? [...split, ...updates, ...ownPackages('systemd-boot'), kernelName(image), ...diskTools, ...growTools(target)]
       : []),
     ...(kernel && hasBios(spec) ? ['grub-pc-bin'] : []),
   ].sort();

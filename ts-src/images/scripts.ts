@@ -1,8 +1,8 @@
 import { sha256 } from '../model/digest.ts';
 import check from '../../resources/templates/image-check.sh';
 import disk from '../../resources/templates/image-disk.sh';
-import grow from '../../resources/templates/image-grow.sh';
 import entrypoint from '../../resources/templates/image-entrypoint.sh';
+import grow from '../../resources/templates/image-grow.sh';
 import layer from '../../resources/templates/image-layer.sh';
 import setup from '../../resources/templates/image-setup.sh';
 

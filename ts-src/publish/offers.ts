@@ -32,7 +32,7 @@ export class Offers<Package> {
     const all = this.byName.get(name) ?? [];
     this.compared += all.length;
     if (this.compared > mostCompared)
-      throw new LeftBehindError('the packages provide and need too much to find out what fits together');
+      throw new LeftBehindError('the packages provide and need too much to be compared');
     const found = new Set(all.flatMap((o) => (meets(o.version, relation) ? [o.owner] : [])));
     this.known.set(key, found);
     return found;

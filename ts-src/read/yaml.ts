@@ -146,11 +146,12 @@ let last: { seen: string; locator: Locator } | undefined;
 /** The line of an entry in a file that was read before; undefined if it is gone. */
 export function lineOf(file: string, path: readonly PropertyKey[]): number | undefined {
   const found = statSync(file, { throwIfNoEntry: false });
-  const seen = found && `${found.ino} ${found.size} ${found.mtimeMs} ${file}`;
-  if (seen === undefined || last?.seen !== seen) {
+  if (!found) return undefined;
+  const seen = `${found.ino} ${found.size} ${found.mtimeMs} ${file}`;
+  if (last?.seen !== seen) {
     const text = readIf(file);
     if (text === undefined) return undefined;
-    last = { seen: seen ?? '', locator: new Locator(text) };
+    last = { seen, locator: new Locator(text) };
   }
   return last.locator.line(path);
 }

@@ -33,6 +33,9 @@ run_ctest() {
  */
 export const cmakeTests = {
   file: /^CMakeLists\.txt$|\.cmake$/,
-  words:
-    /(?:test|lint|gmock|benchmark|file_check)\w{0,60}\s{0,20}\(|\b(?:BUILD_TESTING|CATKIN_ENABLE_TESTING|ADD_LINTER_TESTS)\b/i,
+  words: new RegExp(
+    String.raw`(?:test|lint|gmock|benchmark|file_check)\w{0,60}\s{0,20}\(|` +
+      String.raw`\b(?:BUILD_TESTING|CATKIN_ENABLE_TESTING|ADD_LINTER_TESTS)\b`,
+    'i',
+  ),
 };
