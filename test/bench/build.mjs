@@ -143,7 +143,6 @@ async function coldChain(note) {
     settings: noeticSettings,
     distribution: { packages: largePackages },
   });
-  mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
   if (!existsSync(join(folder, '.slipway/bases/bookworm-amd64/current.json'))) {
     note('making the base');
     slipway(folder, 'build', 'catkin');

@@ -85,7 +85,7 @@ export function withWorkspace(folder, plan, tool, work) {
   return withRoot(folder, (at, base, inside) => {
     for (const [from, to] of [
       [base.lists, 'var/lib/apt/lists'],
-      [join(folder, '.slipway/archives'), 'var/cache/apt/archives'],
+      [join(folder, '.slipway/archives', base.archive.slice(0, 16)), 'var/cache/apt/archives'],
     ])
       execFileSync('mount', ['--bind', from, join(at, to)]);
     writeFileSync(join(at, 'etc/resolv.conf'), readFileSync('/etc/resolv.conf'));

@@ -29,7 +29,6 @@ export async function editsBesideColcon(runs, note) {
   for (const f of readdirSync(join(folder, '.slipway')))
     if (!kept.includes(f)) rmSync(join(folder, '.slipway', f), { recursive: true });
   await makeChain(folder, join(cache, 'sources'));
-  mkdirSync(join(folder, '.slipway/archives/partial'), { recursive: true });
   const slipway = (...args) => timed('node', [bundle, ...args], { cwd: folder });
   const build = () => slipway('build', '--incremental-objects', '-w', '2', '-j', '2').seconds;
   note('slipway builds the chain once');

@@ -84,15 +84,26 @@ describe('the state of a machine', () => {
   it('loses what was unused for the set number of days', async () => {
     unpacked(1, 31);
     unpacked(2, 29);
-    put('archives/old_1_all.deb', kib, 31);
-    put('archives/new_1_all.deb', kib, 1);
+    put('archives/old_1_all.deb', kib, 1000);
+    put(`archives/${name(1, 16)}/old_1_all.deb`, kib, 31);
+    put(`archives/${name(1, 16)}/new_1_all.deb`, kib, 1);
+    put(`archives/${name(1, 16)}/.new-killed/part_1_all.deb`, kib, 31);
+    put(`archives/${name(2, 16)}/partial/nothing`, 0, 31);
+    for (const part of ['/partial/nothing', '/partial', '']) age(`archives/${name(2, 16)}${part}`, 31);
+    age(`archives/${name(1, 16)}/.new-killed`, 31);
     put('runs/20260101000000-1/logs/a.log', kib, 40);
     age('runs/20260101000000-1/logs', 40);
     age('runs/20260101000000-1', 40);
     const done = await run();
-    expect(counts(done.removed)).toEqual(['1 downloads', '1 runs and their logs', '1 unpacked packages']);
+    expect(counts(done.removed)).toEqual([
+      '1 runs and their logs',
+      '1 unpacked packages',
+      '2 downloads',
+      '2 left over',
+    ]);
     expect(left('unpacked')).toEqual([name(2)]);
-    expect(readdirSync(join(state, 'archives'))).toEqual(['new_1_all.deb']);
+    expect(readdirSync(join(state, 'archives'))).toEqual([name(1, 16)]);
+    expect(readdirSync(join(state, 'archives', name(1, 16)))).toEqual(['new_1_all.deb']);
     expect(readdirSync(state)).not.toContain('trash');
   });
 

@@ -1,11 +1,12 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { privateFolder } from '../../ts-src/io/files.ts';
 import type { Base } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
+import { downloadsFolder } from '../../ts-src/sandbox/fetched-packages.ts';
 import { keepPlainFiles } from '../../ts-src/sandbox/plain-files.ts';
 import { closeScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
 import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
@@ -58,10 +59,29 @@ it('installing packages writes nothing outside of its root; fetched files get pl
   const made = await new SystemLayers(room).root(['evil=1']);
   expect(made.ok).toBe(true);
   expect(writable).toEqual([['/fetched'], []]);
-  const archives = join(state, 'archives');
+  const archives = join(state, 'archives', base.archive.slice(0, 16));
   expect(readdirSync(archives).sort()).toEqual(['evil_1_amd64.deb', 'partial']);
   expect(modeOf(join(archives, 'evil_1_amd64.deb'))).toBe(0o644);
   for (const part of ['archives', 'layers']) expect(modeOf(join(state, part)), part).toBe(0o700);
+});
+
+it('each archive has its own packages, also ones with the name and version of another archive', async () => {
+  const contents: string[] = [];
+  for (const archive of ['1', '2']) {
+    const driver: Driver = {
+      ...unshareDriver(),
+      enter: ({ binds }) => {
+        const fetched = binds.find((b) => b.to === '/fetched');
+        if (fetched) writeFileSync(join(fetched.from, 'netbase_6.4_all.deb'), archive);
+        return Promise.resolve({ code: 0, signal: null, stdout: '', stderr: '' });
+      },
+    };
+    const own: Base = { ...base, archive: archive.repeat(64) };
+    const room = { driver, state, base: own, log: join(folder, 'log'), proxy: () => Promise.resolve(undefined) };
+    expect((await new SystemLayers(room).fetch(['netbase=6.4'])).ok).toBe(true);
+    contents.push(readFileSync(join(downloadsFolder(state, own), 'netbase_6.4_all.deb'), 'utf8'));
+  }
+  expect(contents).toEqual(['1', '2']);
 });
 
 it('folders of roots are accessible to their owner only, also those that an earlier version left open', async () => {

@@ -165,7 +165,23 @@ async function imageLayers(survey: Survey): Promise<MachineThing[]> {
   return recorded(survey, 'layers of images', 'images/layers', /^[0-9a-f]{64}$/, 'layer.json');
 }
 
-const archives = (survey: Survey): MachineThing[] => plain(survey, 'downloads', 'archives', /\.deb$/, 0);
+/** Fetched packages, in a folder for each archive snapshot; a former version kept all of them in one folder. */
+const archives = (survey: Survey): MachineThing[] => [
+  ...plain(survey, 'downloads', 'archives', /\.deb$/, 0),
+  ...entries(survey.state, 'archives', /^(\.new-|[0-9a-f]{16}$)/).flatMap((name) => snapshot(survey, name)),
+];
+
+function snapshot(survey: Survey, name: string): MachineThing[] {
+  const path = join(survey.state, 'archives', name);
+  const found = [
+    ...plain(survey, 'downloads', join('archives', name), /\.deb$/, 0),
+    ...plain(survey, 'left over', join('archives', name), /^\.new-/),
+  ];
+  if (found.length) return found;
+  // The folder's time is that of the last removal.
+  const used = timeOf(path);
+  return [{ kind: 'left over', paths: [path], used, until: used + Math.max(unannounced, survey.days * day), bytes: 0 }];
+}
 
 /**
  * Maximum number of packs of a clone; each fetch adds one. A clone with more is removed and cloned again when needed.

@@ -3,6 +3,7 @@ import { writeFile } from '../io/write.ts';
 import { good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { stampSeconds } from '../model/names.ts';
+import { downloadsFolder } from '../sandbox/fetched-packages.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import { SystemLayers } from '../sandbox/system-layers.ts';
 import type { OwnPackage } from './closure.ts';
@@ -53,7 +54,7 @@ async function installLayer(
     epoch: room.epoch,
     binds: [
       ...listBinds(room.base),
-      { from: join(room.state, 'archives'), to: '/tmp/slipway/archives', readOnly: true },
+      { from: downloadsFolder(room.state, room.base), to: '/tmp/slipway/archives', readOnly: true },
       { from: config, to: '/tmp/slipway/config', readOnly: true },
     ],
   });

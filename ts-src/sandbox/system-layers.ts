@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
-import { exists, noteUse, privateFolder, readJson, writeWhole, makeFolder } from '../io/files.ts';
+import { exists, noteUse, privateFolder, readJson, writeWhole } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
 import { checkLeft } from '../io/untrusted.ts';
 import { longestFetch } from '../io/patience.ts';
@@ -11,7 +11,7 @@ import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
-import { takePackages } from './fetched-packages.ts';
+import { downloadsFolder, takePackages } from './fetched-packages.ts';
 import { filePrefix, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
 
@@ -209,14 +209,9 @@ export class SystemLayers {
     return fetched;
   }
 
-  private archives(): string {
-    const folder = privateFolder(join(this.room.state, 'archives'));
-    // apt requires this folder.
-    makeFolder(join(folder, 'partial'), 0o700);
-    return folder;
-  }
+  private archives = (): string => downloadsFolder(this.room.state, this.room.base);
 
-  /** Downloads packages to the shared folder of .deb files; apt verifies each against the signed lists. */
+  /** Downloads packages to the snapshot's folder of .deb files; apt verifies each against the signed lists. */
   async fetch(packages: string[]): Promise<Result<true>> {
     return withMutex(join(this.room.state, 'archives.lock'), async () => {
       const lacking = () => {
