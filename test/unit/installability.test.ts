@@ -67,6 +67,18 @@ function archiveOf(seed: number): { own: string[]; archive: string[] } {
   return { own: all.slice(0, 50), archive: all.slice(50) };
 }
 
+it('fields may be written in lower case, and on several lines', () => {
+  const own = stanza('acme-robot', '1', { depends: '\n acme-lib,\n\tacme-none (>= 2) |\n acme-other' });
+  const lib = stanza('acme-lib', '1');
+  const needs = 'acme-none (>= 2) | acme-other';
+  expect(brokenPackages([own], [lib])).toEqual([{ package: 'acme-robot', version: '1', needs, of: 'acme-robot' }]);
+  const breaking = stanza('acme-lib', '2', { breaks: '\n acme-some,\n acme-other' });
+  expect(removedByUpgrade([own, lib, stanza('acme-other', '1')], [breaking])).toEqual([
+    { name: 'acme-other', why: 'is excluded by acme-lib' },
+    { name: 'acme-robot', why: `is there no more, and needs ${needs}` },
+  ]);
+});
+
 describe('installability', () => {
   it('agrees with dose-debcheck', () => {
     let broken = 0;

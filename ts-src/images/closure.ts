@@ -1,8 +1,9 @@
 import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts';
 import { debianize } from '../model/names.ts';
 import { matcher } from '../plan/globs.ts';
-import { fieldOf } from '../publish/deb.ts';
 import { readPackages } from '../publish/indices.ts';
+import { relations } from '../publish/relations.ts';
+import { fieldOf, needsOf } from '../publish/stanza.ts';
 
 /** A package of the distribution in an image. */
 export interface OwnPackage {
@@ -13,17 +14,9 @@ export interface OwnPackage {
 }
 
 interface Known extends OwnPackage {
+  /** Clauses of alternatives, by name. */
   needs: string[][];
 }
-
-/** Alternatives of each relation in a stanza's Depends, by name. */
-const needsOf = (stanza: string): string[][] =>
-  ['Depends', 'Pre-Depends'].flatMap((field) =>
-    (fieldOf(stanza, field) ?? '')
-      .split(',')
-      .filter((relation) => relation.trim() !== '')
-      .map((relation) => relation.split('|').map((part) => part.trim().replace(/[\s:([<].*$/, ''))),
-  );
 
 /**
  * The packages of a suite that match the patterns, with their run dependencies in the suite, sorted. `debian` makes the
@@ -39,9 +32,9 @@ export function ownPackages(
   const providers = new Map<string, string>();
   for (const { text, sha256, size } of readPackages(index)) {
     const name = fieldOf(text, 'Package') ?? '';
-    known.set(name, { name, version: fieldOf(text, 'Version') ?? '', sha256, size, needs: needsOf(text) });
-    for (const provided of (fieldOf(text, 'Provides') ?? '').split(','))
-      providers.set(provided.trim().replace(/[\s:(].*$/, ''), name);
+    const needs = needsOf(text).map((alternatives) => alternatives.map((a) => a.name));
+    known.set(name, { name, version: fieldOf(text, 'Version') ?? '', sha256, size, needs });
+    for (const provided of relations(fieldOf(text, 'Provides')).flat()) providers.set(provided.name, name);
   }
   const usual = [...known.keys()].filter((name) => !name.endsWith('-dbgsym'));
   const wanted = new Set<string>();

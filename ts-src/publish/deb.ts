@@ -6,20 +6,13 @@ import { run, runForData, TooMuch } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
 import { sizeText } from '../model/sizes.ts';
+import { fieldOf } from './stanza.ts';
 
 /** A local package file, and its published name. */
 export interface DebFile {
   name: string;
   path: string;
 }
-
-/** The value of a field of a control stanza. */
-export function fieldOf(stanza: string, name: string): string | undefined {
-  let pattern = patterns.get(name);
-  if (!pattern) patterns.set(name, (pattern = new RegExp(`^${name}: *(.*)$`, 'mi')));
-  return pattern.exec(stanza)?.[1]?.trim();
-}
-const patterns = new Map<string, RegExp>();
 
 /** Whether a stanza belongs to the package with this file name (policy 5.6, deb-control(5)). */
 const isOf = (stanza: string, name: string): boolean =>

@@ -1,5 +1,6 @@
 import { LeftBehindError } from '../io/untrusted.ts';
-import { meets, type Relation } from './relations.ts';
+import { meets, relations, type Relation } from './relations.ts';
+import { fieldOf } from './stanza.ts';
 
 /**
  * Limit of how many offers are compared with relations. Debian's whole archive needs a twentieth; packages that all
@@ -8,7 +9,7 @@ import { meets, type Relation } from './relations.ts';
 const mostCompared = 20_000_000;
 
 /** What packages offer: their names and the names that they provide, each with its version. */
-export class Offers<Package> {
+class Offers<Package> {
   private readonly byName = new Map<string, { owner: Package; version: string | undefined }[]>();
   private readonly known = new Map<string, ReadonlySet<Package>>();
   private compared = 0;
@@ -37,6 +38,18 @@ export class Offers<Package> {
     this.known.set(key, found);
     return found;
   }
+}
+
+/** What packages with these control stanzas offer. */
+export function offersOf<Package extends { name: string; stanza: string }>(
+  packages: readonly Package[],
+): Offers<Package> {
+  const offers = new Offers<Package>();
+  for (const one of packages) {
+    offers.add(one.name, fieldOf(one.stanza, 'Version'), one);
+    for (const p of relations(fieldOf(one.stanza, 'Provides')).flat()) offers.add(p.name, p.version, one);
+  }
+  return offers;
 }
 
 /** A dependency of a package. `alive`: number of its alternatives that a package meets. */

@@ -1,7 +1,7 @@
 import { withinTime } from '../io/bounded.ts';
-import { fieldOf } from './deb.ts';
-import { Needs, Offers } from './offers.ts';
-import { relations, type Relation } from './relations.ts';
+import { Needs, offersOf } from './offers.ts';
+import { relations } from './relations.ts';
+import { fieldOf, needsOf } from './stanza.ts';
 
 /** A package, and whether an upgrade removes it. */
 interface Installed {
@@ -15,20 +15,6 @@ const nameOf = (stanza: string): string => fieldOf(stanza, 'Package') ?? '';
 const installed = (stanzas: readonly string[]): Installed[] =>
   stanzas.map((stanza) => ({ stanza, name: nameOf(stanza), gone: false }));
 
-function offersOf(packages: readonly Installed[]): Offers<Installed> {
-  const offers = new Offers<Installed>();
-  for (const one of packages) {
-    offers.add(one.name, fieldOf(one.stanza, 'Version'), one);
-    for (const p of relations(fieldOf(one.stanza, 'Provides')).flat()) offers.add(p.name, p.version, one);
-  }
-  return offers;
-}
-
-const clausesOf = (stanza: string): Relation[][] => [
-  ...relations(fieldOf(stanza, 'Pre-Depends')),
-  ...relations(fieldOf(stanza, 'Depends')),
-];
-
 /**
  * Packages of `asked` with an unmet dependency that only `all` could meet, judged by the common prefix of names. Other
  * dependencies come from the archive.
@@ -38,7 +24,7 @@ export const unmetIn = (asked: readonly string[], all: readonly string[]): { nam
     const offers = offersOf(installed(all));
     const own = ownPrefix(offers.names());
     return asked.flatMap((stanza) => {
-      const unmet = clausesOf(stanza).find((alternatives) =>
+      const unmet = needsOf(stanza).find((alternatives) =>
         alternatives.every((a) => own(a.name) && !offers.meeting(a).size),
       );
       return unmet ? [{ name: nameOf(stanza), needs: unmet.map((a) => a.text).join(' | ') }] : [];
@@ -74,7 +60,7 @@ class Upgrade {
     const unmet = this.old
       .filter((p) => !p.gone)
       .flatMap((owner) =>
-        clausesOf(owner.stanza)
+        needsOf(owner.stanza)
           .filter((alternatives) => alternatives.every((a) => own(a.name)))
           .map((alternatives) => needs.add(owner, alternatives))
           .filter((need) => need.alive === 0),
