@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
@@ -38,6 +38,21 @@ it('a stopped task ends at once: unshare passes no signal on that it could end b
     const work = join(folder, 'work');
     await unshareDriver().read({ layers: ['/usr/bin', '/usr/sbin'], work, command: ['sleep', '60'], signal });
     expect(performance.now() - begun).toBeLessThan(3500);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('a stopped task has ended when its outcome comes: none of its processes changes files that are read then', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-stopped-'));
+  try {
+    // The child ends a second after its parent, and has closed its outputs.
+    const slow = 'trap "sleep 1; touch ended; exit" TERM; while :; do sleep 0.05; done > /dev/null 2>&1';
+    const child = `setpriv --pdeathsig TERM sh -c '${slow}' > /dev/null 2>&1 & wait`;
+    const signal = AbortSignal.timeout(500);
+    const outcome = await run('sh', ['-c', child], { cwd: folder, kills: true, signal });
+    expect(existsSync(join(folder, 'ended'))).toBe(true);
+    expect(outcome).toMatchObject({ code: 128, signal: 'SIGKILL' });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { writeBytes } from './write.ts';
 import { sizeText } from '../model/sizes.ts';
+import { childrenOf, ended } from './children.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
 
 export interface Outcome {
@@ -24,7 +25,10 @@ export interface RunOptions {
   /** Start a new session, detached from this terminal and its signals. */
   detached?: boolean;
   signal?: AbortSignal | undefined;
-  /** `signal` kills it at once, without a SIGTERM before. */
+  /**
+   * `signal` kills it at once, without a SIGTERM before. The outcome comes when its children have ended, too: they must
+   * end with it.
+   */
   kills?: boolean;
   /** Maximum number of bytes of each output in the outcome. */
   limit?: number;
@@ -66,6 +70,13 @@ const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignor
 /** Whether the output goes to the user. */
 const isShown = ({ inherit, terminal }: RunOptions): boolean => inherit === true || terminal === true;
 
+const unstarted = (command: string, code: 'ENOENT' | 'EACCES'): Outcome => ({
+  code: 127,
+  signal: null,
+  stdout: '',
+  stderr: `${command}: ${code === 'ENOENT' ? 'not found' : 'not allowed'}`,
+});
+
 /** Runs a program with arguments, without a shell. Exit code 127 if it is missing. */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Outcome> {
   const limit = options.limit ?? 256 << 20;
@@ -104,7 +115,9 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       });
     }
     let last: NodeJS.Timeout | undefined;
+    let children: ReturnType<typeof childrenOf> = [];
     const stop = () => {
+      if (options.kills && child.pid !== undefined) children = childrenOf(child.pid);
       child.kill(options.kills ? 'SIGKILL' : 'SIGTERM');
       last = setTimeout(() => child.kill('SIGKILL'), 3000);
     };
@@ -124,19 +137,16 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (keep) setTimeout(() => child.stdout?.destroy(), 2000).unref();
     });
     child.on('error', (e: NodeJS.ErrnoException) => {
-      if (e.code === 'ENOENT' || e.code === 'EACCES')
-        end({
-          code: 127,
-          signal: null,
-          stdout: '',
-          stderr: `${command}: ${e.code === 'ENOENT' ? 'not found' : 'not allowed'}`,
-        });
+      if (e.code === 'ENOENT' || e.code === 'EACCES') end(unstarted(command, e.code));
       else reject(e);
     });
     child.on('close', (code, signal) => {
       const texts = textsOf(command, gathered, options.encoding ?? 'utf8');
       if (texts instanceof Error) thrown ??= texts;
-      end({ code: code ?? 128, signal, ...(texts instanceof Error ? { stdout: '', stderr: '' } : texts) });
+      const outcome = { code: code ?? 128, signal, ...(texts instanceof Error ? { stdout: '', stderr: '' } : texts) };
+      // Most programs end by themselves: no turn of the event loop more for them.
+      if (children.length) void ended(children).then(() => end(outcome));
+      else end(outcome);
     });
     if (options.input !== undefined) {
       child.stdin?.end(options.input);
