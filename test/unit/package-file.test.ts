@@ -13,6 +13,7 @@ interface Member {
   type?: string;
   mode?: number;
   user?: number;
+  owner?: string;
   target?: string;
   data?: string | Buffer;
   size?: number;
@@ -20,7 +21,7 @@ interface Member {
 
 function tar(members: Member[]): Buffer {
   const blocks: Buffer[] = [];
-  for (const { name, type = '0', mode = 0o644, user = 0, target = '', data = '', size } of members) {
+  for (const { name, type = '0', mode = 0o644, user = 0, owner = '', target = '', data = '', size } of members) {
     const body = Buffer.from(data);
     const header = Buffer.alloc(512);
     header.write(name, 0, 100);
@@ -32,6 +33,7 @@ function tar(members: Member[]): Buffer {
     header.write(type, 156);
     header.write(target, 157, 100);
     header.write('ustar  \0', 257);
+    for (const at of [265, 297]) header.write(owner, at, 32);
     const sum = header.reduce((a, b) => a + b, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
     blocks.push(header, body, Buffer.alloc((512 - (body.length % 512)) % 512));
@@ -123,6 +125,8 @@ describe('a package file', () => {
     ['a sticky folder', [...top, { name: './opt/acme/d/x/', type: '5', mode: 0o1755 }], /has a sticky bit/],
     ['a file that everybody may write', [...top, { name: './opt/acme/d/x', mode: 0o666 }], /is writable by everybody/],
     ['a file of another user', [...top, { name: './opt/acme/d/x', user: 1000 }], /is not owned by root/],
+    ['a file of a user by name', [...top, { name: './opt/acme/d/x', owner: 'www-data' }], /is not owned by root/],
+    ['a file named as a folder', [...top, { name: './opt/acme/d/x/', data: 'x' }], /is a file named as a folder/],
     ['a device', [...top, { name: './opt/acme/d/x', type: '3' }], /is a device/],
     ['a FIFO', [...top, { name: './opt/acme/d/x', type: '6' }], /is a FIFO/],
     [

@@ -217,7 +217,8 @@ class Tree {
     if (long !== undefined) throw wrong(long);
     this.paths += Buffer.byteLength(path) + Buffer.byteLength(target);
     if (this.paths > mostPaths) throw wrong(`makes its paths longer than ${sizeText(mostPaths)} together`);
-    if (member.user !== 0 || member.group !== 0) throw wrong('is not owned by root');
+    if (member.user !== 0 || member.group !== 0 || !member.owners.every((name) => name === '' || name === 'root'))
+      throw wrong('is not owned by root');
     if (path === '' && kind === 'folder') return;
     // eslint-disable-next-line no-control-regex
     if (/[\u0000-\u001f\u007f]/.test(path)) throw wrong('has control characters in its name');

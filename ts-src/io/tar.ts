@@ -6,6 +6,8 @@ export interface TarMember {
   mode: number;
   user: number;
   group: number;
+  /** Names of the user and the group; where they are not empty, dpkg looks them up and ignores the numbers. */
+  owners: [string, string];
   size: number;
   /** Seconds since 1970. */
   time: number;
@@ -125,6 +127,9 @@ export class TarReader {
     const name = this.longName ?? string(h, 0, 100);
     const kind = kinds[type];
     if (!kind) throw new TarError(`${JSON.stringify(name)} is ${others[type] ?? 'of a kind that no package needs'}`);
+    // Some readers take it for a folder, and its content for further members.
+    if (kind === 'file' && name.endsWith('/'))
+      throw new TarError(`${JSON.stringify(name)} is a file named as a folder`);
     const ustar = this.longName === undefined && h.toString('latin1', 257, 263) === 'ustar\0';
     const prefix = ustar ? string(h, 345, 155) : '';
     const member: TarMember = {
@@ -133,6 +138,7 @@ export class TarReader {
       mode: number(h, 100, 8),
       user: number(h, 108, 8),
       group: number(h, 116, 8),
+      owners: [string(h, 265, 32), string(h, 297, 32)],
       size: kind === 'file' ? size : 0,
       time: number(h, 136, 12),
       target: this.longTarget ?? string(h, 157, 100),
