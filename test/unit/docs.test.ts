@@ -203,20 +203,20 @@ it("a Doxyfile's values can't begin another line or setting", () => {
 
 describe('pages', () => {
   it('are read only if they are regular files with plain names', async () => {
-    const root = tree({ 'doc/a.html': 'a', 'api/b.html': 'b' });
-    const taken = await takePages(root, (p) => p === 'skipped');
+    const build = tree({ 'docs/pages/doc/a.html': 'a', 'docs/pages/api/b.html': 'b' });
+    const taken = await takePages(build, 'docs/pages', (p) => p === 'skipped');
     expect(taken.map((f) => f.path)).toEqual(['api/b.html', 'doc/a.html']);
     expect(unpackPages(packPages(taken))).toEqual(taken);
-    symlinkSync('/etc/passwd', join(root, 'c.html'));
-    await expect(takePages(root, () => false)).rejects.toThrow('c.html is a link, not a file');
-    const bad = tree({ 'doc/.htaccess': '' });
-    await expect(takePages(bad, () => false)).rejects.toThrow('doc/.htaccess is no name for a page');
+    symlinkSync('/etc/passwd', join(build, 'docs/pages/c.html'));
+    await expect(takePages(build, 'docs/pages', () => false)).rejects.toThrow('c.html is a link, not a file');
+    const bad = tree({ 'docs/doc/.htaccess': '' });
+    await expect(takePages(bad, 'docs', () => false)).rejects.toThrow('doc/.htaccess is no name for a page');
   });
 
   it("that would collide with the site's own pages, or with each other, are refused", async () => {
     for (const path of ['index.html/x', 'messages.html', 'msg', 'msg/Own.html', `doc/${'x'.repeat(201)}`])
       await expect(
-        takePages(tree({ [path]: '' }), () => false),
+        takePages(tree({ [`p/${path}`]: '' }), 'p', () => false),
         path,
       ).rejects.toThrow('is no name for a page');
     const data = Buffer.from('x');

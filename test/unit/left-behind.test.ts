@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readTestRun } from '../../ts-src/engine/build/tests.ts';
 import { describe as describeStage } from '../../ts-src/inspect/interface.ts';
+import { takePages } from '../../ts-src/inspect/pages.ts';
 import { checkLeft, LeftBehindError, listLeft, readLeft, shownName, walkLeft } from '../../ts-src/io/untrusted.ts';
 import { first } from '../../ts-src/model/lists.ts';
 import { readLeftRun } from './left-results.ts';
@@ -79,6 +80,18 @@ describe('untrusted output of a build', () => {
     await expect(readLeft(root, '../x', 1000)).rejects.toThrow('is no path');
     expect(await readLeft(root, 'none/at/all', 1000)).toBeUndefined();
     expect(await listLeft(root, 'none')).toEqual([]);
+  });
+
+  it('pages of documentation come from no folder to which a link leads in place of theirs', async () => {
+    const take = (folder: string) => takePages(root, folder, () => false);
+    mkdirSync(join(root, 'of-the-host/pages/doc'), { recursive: true });
+    writeFileSync(join(root, 'of-the-host/pages/doc/secret.txt'), 'secret');
+    mkdirSync(join(root, 'docs'));
+    symlinkSync('../of-the-host/pages', join(root, 'docs/pages'));
+    await expect(take('docs/pages')).rejects.toThrow('docs/pages is a link, not a folder');
+    symlinkSync('of-the-host', join(root, 'linked'));
+    await expect(take('linked/pages')).rejects.toThrow('linked is a link, not a folder');
+    await expect(take('none')).rejects.toThrow('none is not there');
   });
 
   it('names with control characters are shown escaped', () => {

@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { LeftBehindError, readHeld, shownName, walkLeft } from '../io/untrusted.ts';
+import { LeftBehindError, readHeld, shownName, stagedFolder, walkLeft } from '../io/untrusted.ts';
 import { pageFolders } from '../model/docs.ts';
 import { isRelativePath } from '../model/stored.ts';
 
@@ -34,12 +34,13 @@ function fit(paths: readonly string[]): boolean {
 }
 
 /**
- * Reads the pages of documentation tools below a folder: only regular files with plain names. Throws a LeftBehindError
- * for others.
+ * Reads the pages of documentation tools in a folder below `build`, which the tools could write to: only regular files
+ * with plain names. Throws a LeftBehindError for others, and for a link in place of the folder.
  */
-export async function takePages(root: string, skip: (path: string) => boolean): Promise<PageFile[]> {
+export async function takePages(build: string, folder: string, skip: (path: string) => boolean): Promise<PageFile[]> {
   const files: PageFile[] = [];
   let bytes = 0;
+  const root = await stagedFolder(build, folder);
   for (const { path, kind } of await walkLeft(root, '', { most: mostFiles })) {
     if (skip(path)) continue;
     if (kind !== 'a file') throw new LeftBehindError(`${shownName(path)} is ${kind}, not a file`);

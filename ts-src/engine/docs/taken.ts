@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Installed } from '../../inspect/installed.ts';
 import { takePages, type PageFile } from '../../inspect/pages.ts';
 import { Patience } from '../../io/bounded.ts';
@@ -46,8 +45,8 @@ const ofTools =
 /** The pages that the tools wrote, and the first page of the API. */
 export async function pagesOf(organization: string, job: Job, results: DocResults): Promise<PageFile[]> {
   const { request, environment } = job;
-  const folder = join(environment.build, 'docs', 'pages');
-  const pages = await takePages(folder, (path) => ofTools.test(path) && path !== `${apiFolder}/index.html`);
+  const skip = (path: string) => ofTools.test(path) && path !== `${apiFolder}/index.html`;
+  const pages = await takePages(environment.build, 'docs/pages', skip);
   const time = new Patience();
   const shape = (of: (page: PageFile) => boolean, make: (data: Buffer) => Buffer): void => {
     for (const page of pages)
