@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 import { lateWorkers, textFiles } from './vitest.config.mjs';
 
-/** These run a compiler, Java, gpg, moto, archive tools, dose, Chromium or zsh; `npm test` runs them. */
+/** These run a compiler, Java, gpg, moto, archive tools, dose, Chromium, zsh or a root; `npm test` runs them. */
 const needTools = [
   'ami',
   'docs-publication',
@@ -12,6 +12,7 @@ const needTools = [
   'interface',
   'farm',
   'prefix',
+  'privileges',
   'report',
   's3',
   'signing',

@@ -1,7 +1,8 @@
 # The first process of a root, in namespaces that unshare(1) made and in the host's perl: puts the root together from
 # overlay layers on the folder `m`, leaves the host's file system, drops privileges, starts the command and reaps
-# orphaned processes. Everything is mounted in a private mount namespace: it is gone with the last process. It makes the
-# system calls itself: a program for each mount would take most of the time of a small build.
+# orphaned processes. A command without privileges is the first program of the root that runs. Everything is mounted in
+# a private mount namespace: it is gone with the last process. It makes the system calls itself: a program for each
+# mount would take most of the time of a small build.
 # Arguments: FOLDER LOWER UPPER NETWORK USER BINDS [SOURCE TARGET]... COMMAND...
 #   FOLDER  work folder with the lower layers as links, cwd of the mounts: no path needs quoting in mount options
 #   LOWER   names of the links, topmost first, joined by colons
@@ -29,17 +30,17 @@ my $machine = (POSIX::uname())[4];
 my $wide = $Config{ptrsize} == 8;
 my %tables = (
   x86_64 => { sethostname => 170, prctl => 157, capset => 126, pivot_root => 155,
-    umount2 => 166, mount => 165, keyctl => 250, prlimit => 302 },
+    umount2 => 166, mount => 165, keyctl => 250, prlimit => 302, setgroups => 116 },
   generic => { sethostname => 161, prctl => 167, capset => 91, pivot_root => 41,
-    umount2 => 39, mount => 40, keyctl => 219, prlimit => 261 },
+    umount2 => 39, mount => 40, keyctl => 219, prlimit => 261, setgroups => 159 },
   arm => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 218,
-    umount2 => 52, mount => 21, keyctl => 311, prlimit => 369 },
+    umount2 => 52, mount => 21, keyctl => 311, prlimit => 369, setgroups => 206 },
   i386 => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217,
-    umount2 => 52, mount => 21, keyctl => 288, prlimit => 340 },
+    umount2 => 52, mount => 21, keyctl => 288, prlimit => 340, setgroups => 206 },
   ppc64 => { sethostname => 74, prctl => 171, capset => 184, pivot_root => 203,
-    umount2 => 52, mount => 21, keyctl => 271, prlimit => 325 },
+    umount2 => 52, mount => 21, keyctl => 271, prlimit => 325, setgroups => 81 },
   s390x => { sethostname => 74, prctl => 172, capset => 185, pivot_root => 217,
-    umount2 => 52, mount => 21, keyctl => 280, prlimit => 334 },
+    umount2 => 52, mount => 21, keyctl => 280, prlimit => 334, setgroups => 206 },
 );
 my $table =
     $machine =~ /^(x86_64|i.86)$/ ? ($wide ? 'x86_64' : 'i386')
@@ -281,11 +282,15 @@ must('capset', call($call{capset}, $header, $sets));
 
 my $child = fork // die "slipway: fork: $!\n";
 if (!$child) {
-  # By name: the root's setpriv does not know `all` capabilities if its release is older than this kernel.
-  my $none = join ',', map { "-$_" } sort keys %kept;
-  unshift @command, qw(setpriv --reuid=2000 --regid=2000 --clear-groups --no-new-privs),
-    "--inh-caps=$none", "--bounding-set=$none"
-    if $user eq 'builder';
+  # By calls of its own: in a root with packages in the system's folders, setpriv(1) may be one of theirs.
+  if ($user eq 'builder') {
+    must('prctl', call($call{prctl}, 24, $_, 0, 0, 0)) for values %kept;
+    must('setgroups', call($call{setgroups}, 0, 0));
+    checked('setgid', POSIX::setgid(2000));
+    # Clears the capabilities, too.
+    checked('setuid', POSIX::setuid(2000));
+    must('prctl', call($call{prctl}, 38, 1, 0, 0, 0));
+  }
   { no warnings 'exec'; exec @command; }
   print STDERR "slipway: $command[0]: $!\n";
   POSIX::_exit(127);
