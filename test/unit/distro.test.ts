@@ -97,6 +97,20 @@ distro.yaml:9: error: platforms.bookworm.underlays.ros.suite is missing [distro-
     }
   });
 
+  it('installs to no folder of the system, where a package could replace programs', () => {
+    const withPrefix = (prefix: string, organization = 'acme') =>
+      said(
+        `organization: ${organization}\nindex: i.yaml\ndistributions: {jazzy: {platforms: [b]}}\n` +
+          `platforms: {b: {os: debian, release: bookworm}}\nnaming: {prefix: "${prefix}"}\n`,
+      );
+    const folders = ['/', '/usr', '/usr/', '/usr/local', '/usr/bin/x', '/etc/cron.d', '/lib64', '/usr/lib', '/var'];
+    for (const prefix of [...folders, '/usr/lib/x86_64-linux-gnu', '/lib/x', '/dev/shm', '/slipway', '/build/x'])
+      expect(withPrefix(prefix), prefix).toMatch(/^distro.yaml:5: error: naming.prefix: .* is a folder of the system/);
+    expect(withPrefix('/{organization}', 'usr')).toContain('/usr is a folder of the system');
+    for (const prefix of ['/opt', '/opt/acme', '/usr/local/acme', '/usr/lib/acme', '/srv/etc', '/home/robot'])
+      expect(withPrefix(prefix), prefix).toBe('');
+  });
+
   it('has a JSON schema for editors from the same definition', () => {
     const schema = distroJsonSchema() as { properties: Record<string, unknown>; additionalProperties: boolean };
     expect(schema.additionalProperties).toBe(false);

@@ -135,7 +135,7 @@ describe("a run's manifest", () => {
     const paths: [string[], string[]][] = [
       [
         [...scope, 'prefix'],
-        ['/opt/../../etc', '/..', 'opt', '/opt//x', '/./x', ''],
+        ['/opt/../../etc', '/..', 'opt', '/opt//x', '/./x', '', '/', '/usr', '/etc/cron.d'],
       ],
       [
         [...scope, 'underlayPrefixes', '0'],

@@ -49,6 +49,25 @@ export const environmentPackage = (distro: NamingRules, distribution: string): s
   debianPackage(distro, distribution, 'environment');
 export const installPrefix = (distro: NamingRules, distribution: string): string =>
   fill(distro.naming.prefix, { organization: distro.organization, distribution });
+
+/** Folders in which a system's programs, libraries and settings lie, and those that a build's root has for itself. */
+const programFolders = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin', '/usr/local/sbin'];
+const rootFolders = ['/dev', '/proc', '/sys', '/run', '/tmp', '/build', '/slipway'];
+const systemFolders = [...programFolders, ...rootFolders, '/etc', '/boot', '/var/lib/dpkg'];
+const systemLibraries = /^\/(usr\/)?(lib(x?32|64)(\/|$)|lib\/[^/]*-linux-)|^\/lib(\/|$)/;
+
+/**
+ * Why packages may not be installed to a prefix; undefined if they may. A package may have any file below it, and so
+ * could replace programs of the system.
+ */
+export function prefixFault(prefix: string): string | undefined {
+  const path = `${prefix.replace(/\/+$/, '')}/`;
+  const overlaps = systemFolders.some((folder) => `${folder}/`.startsWith(path) || path.startsWith(`${folder}/`));
+  return overlaps || path === '/usr/lib/' || systemLibraries.test(path)
+    ? `${prefix} is a folder of the system`
+    : undefined;
+}
+
 export const underlayPackage = (pattern: string, name: string): string => fill(pattern, { name: debianize(name) });
 
 /**

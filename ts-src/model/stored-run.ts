@@ -20,6 +20,7 @@ import {
   words,
   type Check,
 } from './stored.ts';
+import { prefixFault } from './names.ts';
 import { systemFileKinds } from './system-files.ts';
 
 /** Checks of a run's manifest and shards; see stored.ts. */
@@ -28,7 +29,10 @@ const identifier = text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 200);
 const isPlainPath = (v: string): boolean =>
   v.split('/').every((p, i) => (i === 0) === (p === '') && p !== '.' && p !== '..');
 const prefix: Check = (v) =>
-  typeof v === 'string' && /^\/[A-Za-z0-9_+./-]*$/.test(v) && (v === '/' || isPlainPath(v.replace(/\/$/, '')));
+  typeof v === 'string' &&
+  /^\/[A-Za-z0-9_+./-]*$/.test(v) &&
+  isPlainPath(v.replace(/\/$/, '')) &&
+  prefixFault(v) === undefined;
 /** As distro.yaml takes it: `/opt//x` is one, too. */
 const underlayPrefix = text(/^(?!.*\/\.\.(?:\/|$))\/[A-Za-z0-9_+./-]*$/);
 const commit = text(/^[0-9a-f]{40,64}$/);

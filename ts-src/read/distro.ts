@@ -3,6 +3,7 @@ import { bad, error, good, nearest, type Diagnostic, type Result } from '../mode
 import { nearRelease } from '../model/releases.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
 import { valueFaults } from './distro-values.ts';
+import { installPrefix, prefixFault } from '../model/names.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
@@ -79,6 +80,15 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
     );
   };
   for (const [name, d] of Object.entries(distro.distributions)) {
+    const unfit = prefixFault(installPrefix(distro, name));
+    if (unfit !== undefined)
+      diagnostics.push(
+        error('distro-invalid', `naming.prefix: ${unfit}, and '${name}' would be installed to it`, {
+          file,
+          line: locator.line(['naming', 'prefix']),
+          hint: 'a package could replace programs of the system: choose a folder below /opt',
+        }),
+      );
     d.platforms.forEach((p, i) =>
       known('platform', p, Object.keys(distro.platforms), ['distributions', name, 'platforms', i]),
     );
