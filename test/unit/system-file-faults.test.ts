@@ -35,6 +35,21 @@ describe('system files', () => {
     );
   });
 
+  it('have no blanks that their readers take for letters: the words would be others', () => {
+    for (const blank of ['\u00a0', '\u1680', '\u2003', '\u2028', '\u202f', '\u3000', '\ufeff']) {
+      // For systemd, all until the next space is the path.
+      const path = (top: string) => ['/var/lib/acme/x', '-', 'root', 'root', '-', top].join(blank);
+      for (const line of [
+        `C ${path('/opt/robots')} 4755 root root - /opt/robots/x`,
+        `L ${path('/opt/x')} - - - - /etc/shadow`,
+        `f+ /var/lib/acme/x${blank}- 4755 root root - text`,
+      ])
+        expect(tmpfiles(line), line).toMatch(/has a blank that is neither a space nor a tab/);
+      expect(sysusers(`u acme${blank}- -:sudo`)).toMatch(/has a blank/);
+      expect(tmpfiles(`# a comment${blank}of people\nd /run/acme\n`)).toBeUndefined();
+    }
+  });
+
   it('of tmpfiles create files only in their own folders', () => {
     expect(
       tmpfiles('# a comment\nd /run/acme 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),

@@ -21,8 +21,11 @@ type LineCheck = (line: string, context: Context) => string | undefined;
 const linesOf = (text: string, comment: RegExp): string[] =>
   text
     .split('\n')
-    .map((line) => line.trim())
+    .map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''))
     .filter((line) => line !== '' && !comment.test(line));
+
+/** Blanks of Unicode: readers take them for letters of a word, and `\s` for its end. */
+const foreignBlank = /[^\S \t]/;
 
 /** systemd ends a line at these, too; a reader that does not would take the rest for a comment. */
 const control = /[\0-\x08\x0b-\x1f\x7f]/;
@@ -196,7 +199,9 @@ export function systemFilesFault(
   for (const { target, kind, lines } of checked) {
     if (!lines) return `${target} has control characters`;
     for (const line of lines) {
-      const fault = kind.check(line, { links, own, shared: organization });
+      const fault = foreignBlank.test(line)
+        ? `has a blank that is neither a space nor a tab: '${line.slice(0, 200)}'`
+        : kind.check(line, { links, own, shared: organization });
       if (fault !== undefined) return `${target} ${fault}`;
     }
   }
