@@ -14,11 +14,11 @@ void call(Map given = [:]) {
     Map folder = ofFolder()
     String distro = o.distro ?: env.SLIPWAY_DISTRO ?: folder.distro
     String distroJob = env.SLIPWAY_DISTRO_JOB ?: folder.job
-    List<String> words = ['--change', '.', '--like', o.like, '--title', (env.JOB_NAME ?: 'package').toString()]
+    List<String> words = ['--change', '.', '--like', o.like, '--title=' + (env.JOB_NAME ?: 'package')]
     words.addAll(['--budget', o.budget.toString(), '--downstream', env.CHANGE_ID ? o.downstream : 'none'])
     if (o.repository) { words.addAll(['--change-name', o.repository]) }
     if (env.CHANGE_ID) {
-        words.addAll(['--request', "${env.JOB_NAME ?: ''} ${env.CHANGE_ID}".toString(), '--target', env.CHANGE_TARGET])
+        words.addAll(['--request=' + (env.JOB_NAME ?: '') + ' ' + env.CHANGE_ID, '--target=' + env.CHANGE_TARGET])
     }
     for (int i = 0; i < o.distributions.size(); i++) { words.addAll(['--distribution', o.distributions[i]]) }
     if (!o.tests) { words.addAll(['--no-test']) }

@@ -48,14 +48,15 @@ String onSound(String label, Map avoided, int minutes, Closure body) {
     return fault
 }
 
-/** Whether an error is caused by the agent, so that another agent may succeed. */
+/**
+ * Whether an error is caused by the agent, so that another agent may succeed. Of an error's line only the begin
+ * and the code at its end are the program's own: the rest may quote a distro repository.
+ */
 @NonCPS
 boolean isAgentsFault(String message) {
-    List known = [
-        'Node.js is not installed on the agent', 'Node.js on the agent is too old', '[tool-missing]', '[roots-refused]',
-    ]
-    for (String text : known) {
-        if (message.contains(text)) { return true }
+    if (message.matches('(?s)slipway [a-z]+: Node\\.js (is not installed|on the agent is too old).*')) { return true }
+    for (String line : message.split('\n')) {
+        if (line.matches('\\S.* \\[(tool-missing|roots-refused)\\]')) { return true }
     }
     return false
 }

@@ -12,7 +12,8 @@ boolean call(Map farm, Map given = [:]) {
 List unplanned(String title, String fault) {
     String output = 'slipway-report'
     sh(script: "rm -rf${slipwayProgram.quoted([output])}", label: 'slipway: remove former report')
-    Map reply = slipway.ask(['report', '--unplanned', fault, '--title', title, '--output', output], true)
+    List what = ['--unplanned=' + cut(fault, 20000), '--title=' + title, '--output', output]
+    Map reply = slipway.ask(slipway.joined([['report'], what]), true)
     Map farm = [:]
     keep(farm, output, reply.text, false)
     return farm.summary
@@ -33,9 +34,16 @@ boolean keep(Map farm, String output, String text, boolean good) {
 @NonCPS
 List whatHappened(Map farm, String fault) {
     List words = []
-    for (Object agent : farm.bad.keySet()) { words.addAll(['--avoided', agent.toString() + '=' + farm.bad.get(agent)]) }
-    for (Object task : farm.lost.keySet()) { words.addAll(['--lost', task.toString() + '=' + farm.lost.get(task)]) }
-    if (farm.ended) { words.addAll(['--ended', farm.ended]) }
-    if (fault) { words.addAll(['--fault', fault]) }
+    for (Object agent : farm.bad.keySet()) { words.add('--avoided=' + agent + '=' + cut(farm.bad.get(agent), 400)) }
+    for (Object task : farm.lost.keySet()) { words.add('--lost=' + task + '=' + cut(farm.lost.get(task), 400)) }
+    if (farm.ended) { words.add('--ended=' + cut(farm.ended, 400)) }
+    if (fault) { words.add('--fault=' + cut(fault, 400)) }
     return words
+}
+
+/** At most so many characters of a text, as the program shows them: a command line and a description are limited. */
+@NonCPS
+String cut(Object text, int most) {
+    String all = text.toString()
+    return all.length() > most ? all.substring(0, most) + '...' : all
 }

@@ -54,7 +54,7 @@ void plan(Map o, List<String> arguments, Map place, Map run) {
 
 /** Makes the report of a run that could not be planned. An error in the report does not hide the first error. */
 void unplanned(Map o, Map run) {
-    currentBuild.description = "${titleOf()}: planning failed: ${run.fault}".toString()
+    currentBuild.description = slipwayReport.cut("${titleOf()}: planning failed: ${run.fault}", 1000)
     try {
         slipwayNode(o.label, run.avoided) { run.summary = slipwayReport.unplanned(titleOf(), run.fault) }
     } catch (hudson.AbortException e) {
@@ -154,7 +154,7 @@ void images(Map o, Map place, Map run) {
 /** After an error or abort: sets the build's description and makes a report if an agent is available soon. */
 void lastWords(Map o, Map run, Object e) {
     String reason = "${run.fault ?: e.message ?: e.toString()}".toString()
-    currentBuild.description = "${titleOf()}: ended: ${reason}".toString()
+    currentBuild.description = slipwayReport.cut("${titleOf()}: ended: ${reason}", 1000)
     if (run.farm == null) { return }
     run.farm.ended = "the build was aborted: ${reason}".toString()
     run.farm.stopped = true

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -26,6 +26,18 @@ it('a file of errors that can not be written is no internal error', () => {
   mkdirSync(join(folder, 'errors'));
   for (const file of [join(folder, 'errors'), 'a'.repeat(5000)])
     expect(slipway(['plan'], { SLIPWAY_ERRORS_FILE: file }).status, file).toBe(1);
+});
+
+it('the file of errors has few, short ones, each in a line', () => {
+  const distro = join(folder, 'many.yaml');
+  const keys = Array.from({ length: 30 }, (_, n) => `"${'k'.repeat(20_000)}${n}\\n [tool-missing]\\n": 1\n`);
+  writeFileSync(distro, readFileSync(join(folder, 'distro.yaml'), 'utf8') + keys.join(''));
+  const file = join(folder, 'told');
+  expect(slipway(['plan', '--distro', distro], { SLIPWAY_ERRORS_FILE: file }).status).toBe(1);
+  const told = readFileSync(file, 'utf8');
+  expect(told.length).toBeLessThan(30_000);
+  expect(told.match(/^many\.yaml:\d+: error: unknown key .*\[distro-invalid\]$/gm)).toHaveLength(20);
+  expect(told.trimEnd().split('\n')).toHaveLength(40);
 });
 
 it('limits of time that are no numbers in their range are the usual ones', () => {

@@ -4,6 +4,7 @@ import { appendFile } from '../io/write.ts';
 import { isError, type Diagnostic } from '../model/diagnostics.ts';
 import { redacted } from '../model/urls.ts';
 import { paint } from '../render/colour.ts';
+import { shortened } from '../text/cut.ts';
 import { printable, printableJson } from '../text/printable.ts';
 import { countFaults, renderDiagnostics } from '../render/diagnostics.ts';
 import type { Selection } from '../plan/select.ts';
@@ -152,11 +153,30 @@ export const writeControl = (text: string): void => void process.stderr.write(te
 export function showDiagnostics(diagnostics: readonly Diagnostic[]): void {
   if (!diagnostics.length) return;
   writeMessage(`${renderDiagnostics(diagnostics)}${countFaults(diagnostics)}\n`);
-  // Jenkins' step reads this file for the one-line reason of a failure.
+  noteErrors(diagnostics.filter(isError));
+}
+
+/** Errors that the file for Jenkins' steps still takes. */
+let notable = 20;
+
+/** Text from outside in one line of limited length: it can't look like a line of another error. */
+const inLine = (text: string, most: number): string => shortened(text.replace(/\s+/g, ' ').trim(), most);
+
+/**
+ * Writes errors to the file that Jenkins' steps read: they show the text, look for codes at the ends of lines, and pass
+ * it on as an argument of a command, which has at most 128 KiB.
+ */
+function noteErrors(errors: readonly Diagnostic[]): void {
   const file = process.env.SLIPWAY_ERRORS_FILE;
-  const errors = diagnostics.filter(isError);
-  if (file !== undefined && file !== '' && errors.length)
-    appendFile(file, printable(renderDiagnostics(errors.slice(0, 20))));
+  const noted = errors.slice(0, notable).map((d) => ({
+    ...d,
+    message: inLine(d.message, 600),
+    ...(d.file === undefined ? {} : { file: inLine(d.file, 200) }),
+    ...(d.hint === undefined ? {} : { hint: inLine(d.hint, 300) }),
+  }));
+  if (!file || !noted.length) return;
+  notable -= noted.length;
+  appendFile(file, printable(renderDiagnostics(noted)));
 }
 
 /** The distro file: the named one, or distro.yaml in this folder or a parent. */
