@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '../io/faults.ts';
@@ -12,6 +13,9 @@ import { outputFolder, outputOptions } from './output-folder.ts';
 
 /** Milliseconds after which a client that takes nothing is given up. */
 const silence = 60_000;
+
+/** Requests of one connection that may wait for the answers to earlier ones. apt sends ten. */
+const mostWaiting = 100;
 
 const types: Record<string, string> = {
   html: 'text/html; charset=utf-8',
@@ -62,6 +66,25 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
   }
   // The file is closed when the client leaves, too.
   pipeline(createReadStream('', { fd, end: Math.max(0, size - 1) }), response).catch(() => response.destroy());
+}
+
+/**
+ * Answers the requests of each connection one after another: those that a client sends at once would keep a file open
+ * each, for ever if it leaves: others would find the server busy.
+ */
+class Turns {
+  private readonly waiting = new WeakMap<Socket, (() => void)[]>();
+
+  take(socket: Socket, response: ServerResponse, work: () => void): void {
+    const queue = this.waiting.get(socket) ?? [];
+    this.waiting.set(socket, queue);
+    if (queue.push(work) > mostWaiting) return void socket.destroy();
+    response.on('close', () => {
+      queue.shift();
+      if (!socket.destroyed) queue[0]?.();
+    });
+    if (queue.length === 1) work();
+  }
 }
 
 /** Why the server can't listen on an address. */
@@ -118,7 +141,10 @@ a web server or a bucket.`,
       return exit.failed;
     }
     const address = values.address ?? '127.0.0.1';
-    const server = createServer((request, response) => answer(root, request, response));
+    const turns = new Turns();
+    const server = createServer((request, response) =>
+      turns.take(request.socket, response, () => answer(root, request, response)),
+    );
     server.setTimeout(silence);
     return new Promise<number>((done) => {
       server.on('error', (e: NodeJS.ErrnoException) => {
