@@ -52,24 +52,49 @@ describe.runIf(isMounting)('processes that hold removed files open', () => {
   });
 });
 
+/** An entry of a folder with this limit. */
+const limited = (disk: number): Entry => ({
+  root: { layers: [] },
+  command: [],
+  network: false,
+  user: 'builder',
+  binds: [{ from: root, to: '/build' }],
+  env: {},
+  work: root,
+  limits: { ...defaultLimits(), disk },
+});
+
+it('a task that goes on writing while its files are counted ends', async () => {
+  // As du(1) with millions of files.
+  const du: Du = (_, signal) =>
+    new Promise((done) =>
+      signal?.addEventListener('abort', () => done({ code: 1, signal: 'SIGTERM', stdout: '', stderr: '' })),
+    );
+  const open = { bytes: 0, files: 0, hidden: false, written: 2 ** 30 };
+  const begun = Date.now();
+  const ended = await withDiskLimit(
+    limited(50 << 20),
+    du,
+    async ({ signal }) => {
+      spawnSync('fallocate', ['-l', '1G', join(root, 'large')]);
+      await new Promise((done) => signal?.addEventListener('abort', done, { once: true }));
+      rmSync(join(root, 'large'));
+      return { code: 0, signal: null, stdout: '', stderr: '' };
+    },
+    () => Promise.resolve(open),
+  );
+  expect(ended.exceeded).toBe('disk');
+  expect(Date.now() - begun).toBeLessThan(8000);
+});
+
 it('a folder that takes long to measure counts with all that its file system lost', async () => {
   const asked: (AbortSignal | undefined)[] = [];
   const du: Du = (_, signal) => {
     asked.push(signal);
     return Promise.resolve({ code: 0, signal: null, stdout: '0\ttotal\n', stderr: '' });
   };
-  const entry: Entry = {
-    root: { layers: [] },
-    command: [],
-    network: false,
-    user: 'builder',
-    binds: [{ from: root, to: '/build' }],
-    env: {},
-    work: root,
-    limits: { ...defaultLimits(), disk: 1 },
-  };
   const outcome = { code: 0, signal: null, stdout: '', stderr: '' };
-  await withDiskLimit(entry, du, async () => {
+  await withDiskLimit(limited(1), du, async () => {
     await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(0);
     return outcome;
   });

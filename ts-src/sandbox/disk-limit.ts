@@ -21,10 +21,15 @@ const longest = { least: 5_000, times: 50 };
 
 /**
  * Stops an entry that exceeds its disk limit. Unprivileged users have no folder quotas, so this checks the file
- * system's free space each second and, if it shrank, measures the folders. A task may exceed its limit by what it
- * writes in five seconds.
+ * system's free space each second and, if it shrank, measures the folders. A measurement takes seconds for a million
+ * files: while it runs, what the processes wrote since the last one counts as used.
  */
-export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) => Promise<Outcome>): Promise<Outcome> {
+export async function withDiskLimit(
+  entry: Entry,
+  du: Du,
+  enter: (entry: Entry) => Promise<Outcome>,
+  ofProcesses = removedFiles,
+): Promise<Outcome> {
   const { disk, files = Infinity } = entry.limits ?? {};
   const folders = entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from);
   const [first] = folders;
@@ -33,7 +38,7 @@ export async function withDiskLimit(entry: Entry, du: Du, enter: (entry: Entry) 
   const stop = () => controller.abort();
   entry.signal?.addEventListener('abort', stop, { once: true });
   if (entry.signal?.aborted) stop();
-  const watch = new Watch(folders, first, disk, files, du);
+  const watch = new Watch(folders, first, disk, files, du, ofProcesses);
   // Counts what the task writes before the first periodic check.
   await watch.look();
   let exceeded = false;
@@ -65,6 +70,9 @@ class Watch {
   private at = Date.now();
   private longest = longest.least;
   private busy = false;
+  private looking = false;
+  /** The last measurement: bytes used, and what the processes had written. */
+  private measured = { bytes: 0, written: 0 };
 
   constructor(
     private readonly folders: readonly string[],
@@ -72,11 +80,12 @@ class Watch {
     private readonly bytes: number,
     private readonly files: number,
     private readonly du: Du,
+    private readonly ofProcesses: typeof removedFiles,
   ) {}
 
   /** Returns whether the limit is exceeded. */
   async look(): Promise<boolean> {
-    if (this.busy) return false;
+    if (this.busy) return this.isWriting();
     this.busy = true;
     try {
       const now = await this.room();
@@ -98,14 +107,28 @@ class Watch {
     }
   }
 
+  /** While a measurement runs: whether what was written since the last one exceeds the limit. */
+  private async isWriting(): Promise<boolean> {
+    if (this.looking) return false;
+    this.looking = true;
+    try {
+      const now = await this.room();
+      if (!now || !this.begun || this.begun.bytes - now.bytes <= this.bytes) return false;
+      const open = await this.ofProcesses(this.where);
+      return open !== undefined && this.measured.bytes + open.written - this.measured.written > this.bytes;
+    } finally {
+      this.looking = false;
+    }
+  }
+
   private async isOver(begun: Room, now: Room): Promise<boolean> {
-    const open = (await removedFiles(this.where)) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
+    const open = (await this.ofProcesses(this.where)) ?? { bytes: 0, files: 0, hidden: false, written: 0 };
     const lost: Room = { bytes: begun.bytes - now.bytes, files: begun.files - now.files };
     const written = Math.max(lost.bytes, open.written);
     if (open.hidden && (written > this.bytes || lost.files > this.files)) return true;
-    const bytes = await this.count(['--block-size=1']);
-    if ((bytes ?? lost.bytes) + open.bytes > this.bytes) return true;
-    return ((await this.count(['--inodes'])) ?? lost.files) + open.files > this.files;
+    const [bytes, files] = await Promise.all([this.count(['--block-size=1']), this.count(['--inodes'])]);
+    if (bytes !== undefined) this.measured = { bytes: bytes + open.bytes, written: open.written };
+    return (bytes ?? lost.bytes) + open.bytes > this.bytes || (files ?? lost.files) + open.files > this.files;
   }
 
   /**

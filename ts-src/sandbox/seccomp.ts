@@ -4,7 +4,7 @@
  * daemon's version (io_uring was allowed before Docker 25). Calls that are not named are left to capabilities.
  */
 
-const [notPermitted, noSuchCall, noSuchFamily] = [1, 38, 97];
+const [notPermitted, noSuchControl, noSuchCall, unsupported, noSuchFamily] = [1, 25, 38, 95, 97];
 
 /** Calls that no build needs, by purpose. runc skips names that the kernel or libseccomp lacks. */
 export const refusedCalls = {
@@ -48,6 +48,8 @@ export const refusedCalls = {
 const namespaceFlags = [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000];
 /** ioctl(2) on terminals: typing into a terminal (TIOCSTI), and writing to a console (TIOCLINUX). */
 const typing = [0x5412, 0x541c];
+/** ioctl(2) of type 'X': calls of XFS and of all file systems that allocate disk without writing. */
+const allocating = { mask: 0xff00, type: 0x5800 };
 /** socket(2): IPv4, IPv6, netlink; without the host's network, also local sockets, packets and CAN. */
 const inNetwork = [2, 10, 16];
 const alone = [1, 17, 29];
@@ -77,6 +79,14 @@ export function seccompProfile(network: boolean): string {
       refuse(Object.values(refusedCalls).flat(), notPermitted),
       // clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
       refuse(['clone3'], noSuchCall),
+      // Takes all of a disk before anyone can measure. Programs then write instead.
+      refuse(['fallocate'], unsupported),
+      refuse(['ioctl'], noSuchControl, {
+        index: 1,
+        op: 'SCMP_CMP_MASKED_EQ',
+        value: allocating.mask,
+        valueTwo: allocating.type,
+      }),
       ...namespaceFlags.map((flag) =>
         refuse(['clone'], notPermitted, { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: flag, valueTwo: flag }),
       ),
