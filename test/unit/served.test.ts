@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fileOf } from '../../ts-src/cli/serve.ts';
+import { fileOf, openServed } from '../../ts-src/cli/serve.ts';
 import { moveChecked } from '../../ts-src/publish/checked.ts';
 import type { LocalFile, Placed } from '../../ts-src/publish/endpoint.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
@@ -118,4 +118,26 @@ it('slipway serve tells nothing of the folders above the repository', () => {
   expect(fileOf(root, '/b/../a')).toBe(join(root, 'a'));
   for (const path of ['/%2e%2e%2frepository%2fa', '/..%2frepository/a', '/../repository/a', '/..%2f..%2fetc/passwd'])
     expect(fileOf(root, path), path).toBeUndefined();
+});
+
+it('slipway serve serves nothing elsewhere while a folder of the repository is replaced by a link', async () => {
+  const [root, outside] = [join(folder, 'swapped'), join(folder, 'outside')];
+  for (const path of [join(root, 'pool'), outside]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(root, 'pool/a'), 'served');
+  writeFileSync(join(outside, 'a'), 'secret');
+  const swap = 'while (1) { rename "pool", "old"; symlink "../outside", "pool"; unlink "pool"; rename "old", "pool" }';
+  const swapping = spawn('perl', ['-e', swap], { cwd: root });
+  const found = new Set<string>();
+  for (const end = Date.now() + 4000; Date.now() < end; await new Promise(setImmediate)) {
+    try {
+      const opened = openServed(root, '/pool/a');
+      if (!opened) continue;
+      found.add(readFileSync(opened.handle, 'utf8'));
+      closeSync(opened.handle);
+    } catch {
+      // The folder is away.
+    }
+  }
+  swapping.kill('SIGKILL');
+  expect([...found]).toEqual(['served']);
 });

@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, existsSync, lstatSync, realpathSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -42,21 +42,36 @@ export function fileOf(root: string, url: string): string | undefined {
   }
 }
 
+/**
+ * Opens the file for a request's path; undefined if there is none. Who may write to the repository could replace a
+ * folder by a link after the path was resolved: what was opened must lie in the repository, too.
+ */
+export function openServed(root: string, url: string): { handle: number; size: number; file: string } | undefined {
+  const file = fileOf(root, url);
+  if (file === undefined) return undefined;
+  const top = realpathSync(root);
+  const opened = openRegular(file, Infinity);
+  if (readlinkSync(`/proc/self/fd/${opened.handle}`).startsWith(`${top}/`)) return { ...opened, file };
+  closeSync(opened.handle);
+  return undefined;
+}
+
 function answer(root: string, request: IncomingMessage, response: ServerResponse): void {
   const { method = 'GET', url = '/' } = request;
-  const file = method === 'GET' || method === 'HEAD' ? fileOf(root, url) : undefined;
   response.on('finish', () => writeNote(`${response.statusCode} ${method} ${printable(url)}\n`));
   const refuse = (status: number, text: string) =>
     response.writeHead(status, { 'content-type': 'text/plain' }).end(`${text}\n`);
-  if (file === undefined) return void refuse(404, 'not found');
-  let opened: ReturnType<typeof openRegular>;
+  let opened: ReturnType<typeof openServed>;
   try {
-    opened = openRegular(file, Infinity);
+    opened = method === 'GET' || method === 'HEAD' ? openServed(root, url) : undefined;
   } catch (e) {
     // A publication may have removed it, or there are more clients than files can be open.
-    return void (codeOf(e) === 'ENOENT' ? refuse(404, 'not found') : refuse(503, 'busy'));
+    return void (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(e) ?? '')
+      ? refuse(404, 'not found')
+      : refuse(503, 'busy'));
   }
-  const { handle: fd, size } = opened;
+  if (opened === undefined) return void refuse(404, 'not found');
+  const { handle: fd, size, file } = opened;
   const type = ownIn(types, /\.([a-z]+)$/.exec(file)?.[1] ?? '') ?? 'application/octet-stream';
   response.writeHead(200, { 'content-type': type, 'content-length': size, 'x-content-type-options': 'nosniff' });
   if (method === 'HEAD') {
@@ -69,8 +84,8 @@ function answer(root: string, request: IncomingMessage, response: ServerResponse
 }
 
 /**
- * Answers the requests of each connection one after another: those that a client sends at once would keep a file open
- * each, for ever if it leaves: others would find the server busy.
+ * Answers the requests of each connection one after another. Otherwise each request that a client sends at once keeps a
+ * file open, for ever if the client leaves, and others find the server busy.
  */
 class Turns {
   private readonly waiting = new WeakMap<Socket, (() => void)[]>();
