@@ -19,7 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-archives-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('apt is not waited for without end if an archive sends bit by bit', async () => {
-  const base = { root: join(folder, 'root'), lists: join(folder, 'lists'), folder } as Base;
+  const base = { root: join(folder, 'root'), lists: join(folder, 'lists'), archive: 'a'.repeat(64), folder } as Base;
   const driver: Driver = { ...unshareDriver(), enter: ({ signal }) => run('sleep', ['60'], { signal }) };
   const state = join(folder, 'state');
   mkdirSync(state);
