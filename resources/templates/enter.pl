@@ -258,7 +258,7 @@ if (my $filter = $numbers{$table}) {
   $add->($equal, 1, 0, 0x5412);
   $add->($equal, 0, 1, 0x541c);
   $add->($return, 0, 0, $refuse->(1));
-  # Calls that began in XFS: FS_IOC_RESVSP and others allocate, FS_IOC_FSSETXATTR sets how much each write does.
+  # Calls of XFS: FS_IOC_RESVSP and others allocate, FS_IOC_FSSETXATTR sets how much each write allocates.
   $add->($and, 0, 0, 0xff00);
   $add->($equal, 0, 1, 0x5800);
   $add->($return, 0, 0, $refuse->(25));
@@ -291,7 +291,7 @@ must('capset', call($call{capset}, $header, $sets));
 
 my $child = fork // die "slipway: fork: $!\n";
 if (!$child) {
-  # By calls of its own: in a root with packages in the system's folders, setpriv(1) may be one of theirs.
+  # Not by setpriv(1): the root's program may be a package's, if packages have files in the system's folders.
   if ($user eq 'builder') {
     must('prctl', call($call{prctl}, 24, $_, 0, 0, 0)) for values %kept;
     must('setgroups', call($call{setgroups}, 0, 0));

@@ -50,6 +50,13 @@ describe('system files', () => {
     }
   });
 
+  it('are read at once if a line has millions of blanks', () => {
+    const blanks = ' '.repeat(2_000_000);
+    expect(tmpfiles(`d /run/acme${blanks}0755`)).toBeUndefined();
+    expect(tmpfiles(`${blanks}f /etc/x${blanks}\n${blanks}\n`)).toMatch(/\/etc\/x/);
+    expect(sysusers(`u acme${blanks}-:sudo`)).toMatch(/sudo/);
+  });
+
   it('of tmpfiles create files only in their own folders', () => {
     expect(
       tmpfiles('# a comment\nd /run/acme 0755 root root -\nL+ /var/lib/acme/x - - - - /opt/acme\n'),

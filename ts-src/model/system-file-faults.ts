@@ -17,11 +17,19 @@ interface Context {
 /** Why a line exceeds what its kind allows. */
 type LineCheck = (line: string, context: Context) => string | undefined;
 
+/** Like `trim`, for spaces and tabs only. A pattern for the end of a line would take hours for millions of blanks. */
+function withoutOuterBlanks(line: string): string {
+  const begin = line.search(/[^ \t]/);
+  let end = line.length;
+  while (end > begin && (line[end - 1] === ' ' || line[end - 1] === '\t')) end--;
+  return line.slice(Math.max(begin, 0), end);
+}
+
 /** The lines of a file as its reader sees them, without blank ones and comments. */
 const linesOf = (text: string, comment: RegExp): string[] =>
   text
     .split('\n')
-    .map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .map(withoutOuterBlanks)
     .filter((line) => line !== '' && !comment.test(line));
 
 /** Blanks of Unicode: readers take them for letters of a word, and `\s` for its end. */
