@@ -49,8 +49,8 @@ String onSound(String label, Map avoided, int minutes, Closure body) {
 }
 
 /**
- * Whether an error is caused by the agent, so that another agent may succeed. Of an error's line only the begin
- * and the code at its end are the program's own: the rest may quote a distro repository.
+ * Whether an error is caused by the agent, so that another agent may succeed. Only the beginning of an
+ * error's line and the code at its end are Slipway's own: the rest may quote a distro repository.
  */
 @NonCPS
 boolean isAgentsFault(String message) {

@@ -14,7 +14,10 @@ for name in sh cat; do
   file=$(readlink -f "$(command -v "$name")")
   cp "$file" "$1/bin/$name"
   cp "$file" "$1/usr/bin/$name"
-  for library in $(ldd "$file" | grep -o '/[^ ]*'); do mkdir -p "$1$(dirname "$library")"; cp -L "$library" "$1$library"; done
+  for library in $(ldd "$file" | grep -o '/[^ ]*'); do
+    mkdir -p "$1$(dirname "$library")"
+    cp -L "$library" "$1$library"
+  done
 done`;
 
 // Another user needs subordinate ids.

@@ -43,7 +43,7 @@ it('a stopped task ends at once: unshare passes no signal on that it could end b
   }
 });
 
-it('a stopped task has ended when its outcome comes: none of its processes changes files that are read then', async () => {
+it('a stopped task has ended when its outcome comes: no process of it still changes files', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-stopped-'));
   try {
     // The child ends a second after its parent, and has closed its outputs.

@@ -168,13 +168,14 @@ const inLine = (text: string, most: number): string => shortened(text.replace(/\
  */
 function noteErrors(errors: readonly Diagnostic[]): void {
   const file = process.env.SLIPWAY_ERRORS_FILE;
+  if (!file) return;
   const noted = errors.slice(0, notable).map((d) => ({
     ...d,
     message: inLine(d.message, 600),
     ...(d.file === undefined ? {} : { file: inLine(d.file, 200) }),
     ...(d.hint === undefined ? {} : { hint: inLine(d.hint, 300) }),
   }));
-  if (!file || !noted.length) return;
+  if (!noted.length) return;
   notable -= noted.length;
   appendFile(file, printable(renderDiagnostics(noted)));
 }
