@@ -9,6 +9,8 @@ const folder = mkdtempSync(join(tmpdir(), 'slipway-clients-'));
 const bundle = join(__dirname, '../../resources/slipway.cjs');
 let server: ChildProcess;
 let port = 0;
+/** Files that the server has open without clients. */
+let idle = 0;
 
 beforeAll(async () => {
   const root = join(folder, 'out/apt');
@@ -21,6 +23,7 @@ beforeAll(async () => {
     server.stdout?.once('data', (data: Buffer) => done(data.toString())),
   );
   port = Number(/:(\d+)\/\n/.exec(line)?.[1]);
+  idle = open();
 });
 afterAll(() => {
   server.kill();
@@ -52,12 +55,12 @@ it('answers requests that a client sends at once in their order', async () => {
 });
 
 it('keeps one file open for a client that takes no answers, and none when it has left', async () => {
-  const before = open();
+  await expect.poll(open, { timeout: 20_000 }).toBe(idle);
   const { socket } = await send(Array<string>(90).fill('large'));
-  await expect.poll(open, { timeout: 5000 }).toBe(before + 2);
+  await expect.poll(open, { timeout: 5000 }).toBe(idle + 2);
   expect(await status()).toBe(200);
   socket.destroy();
-  await expect.poll(open, { timeout: 20_000 }).toBeLessThanOrEqual(before + 1);
+  await expect.poll(open, { timeout: 20_000 }).toBeLessThanOrEqual(idle + 1);
 });
 
 it('gives up a client that sends thousands of requests at once', async () => {
