@@ -86,6 +86,12 @@ it.each(hostile)('%s is reported as a fault of the repository', async (_, make, 
   expect(await read()).toMatch(message);
 });
 
+it('names of fields in any case, and without a blank after the colon, are read', async () => {
+  put('', 'Package:one\nVersion:1\n\npackage: two\nArchitecture: amd64\nVERSION: 2\n\nPackage: three\n\n');
+  writeFileSync(join(suite, 'InRelease'), release(line('')));
+  expect(await read()).toEqual({ one: '1', two: '2' });
+});
+
 it('a server that sends without end is cut off', async () => {
   const block = Buffer.alloc(1 << 20);
   const server = createServer((_, response) => {

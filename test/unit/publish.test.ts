@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { controlStanzas, repackDeb } from '../../ts-src/publish/deb.ts';
-import { fieldOf } from '../../ts-src/publish/stanza.ts';
+import { fieldOf } from '../../ts-src/text/stanza.ts';
 import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { openChannel, shortId } from '../../ts-src/publish/state.ts';
 import { AptClient, makeDeb } from '../e2e/apt-client.ts';

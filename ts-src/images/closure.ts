@@ -2,8 +2,8 @@ import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts'
 import { debianize } from '../model/names.ts';
 import { matcher } from '../plan/globs.ts';
 import { readPackages } from '../publish/indices.ts';
-import { relations } from '../publish/relations.ts';
-import { fieldOf, needsOf } from '../publish/stanza.ts';
+import { needsOf, relations } from '../publish/relations.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** A package of the distribution in an image. */
 export interface OwnPackage {

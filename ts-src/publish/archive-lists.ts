@@ -7,6 +7,7 @@ import type { Lockfile } from '../model/lockfile.ts';
 import { isObject, isStoredFile } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 import { partsOf } from '../text/cut.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** Size limit of an archive's lists in bytes. */
 const largest = 1 << 30;
@@ -46,7 +47,7 @@ function stanzasIn(text: string, path: string): string[] {
   for (const part of partsOf(text, '\n\n')) {
     // After an odd number of line ends.
     const stanza = part.startsWith('\n') ? part.slice(1) : part;
-    if (!stanza.startsWith('Package: ')) continue;
+    if (fieldOf(stanza, 'Package') === undefined) continue;
     if (stanzas.push(stanza) > mostPackages)
       throw Object.assign(new Error(`${path}: too many packages`), { code: 'ELARGE', path });
   }

@@ -6,7 +6,7 @@ import { parallel } from '../io/process.ts';
 import type { StoredFile } from '../model/result.ts';
 import { sizeText } from '../model/sizes.ts';
 import type { Store } from '../store/store.ts';
-import { fieldOf } from './stanza.ts';
+import { fieldOf } from '../text/stanza.ts';
 import type { Entry } from './indices.ts';
 import { heldData, type HeldData } from './package-index.ts';
 import type { State } from './state.ts';

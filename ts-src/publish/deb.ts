@@ -6,7 +6,7 @@ import { run, runForData, TooMuch } from '../io/process.ts';
 import { readTar, TarError, writeTar, type TarMember } from '../io/tar.ts';
 import { debFile } from '../model/names.ts';
 import { sizeText } from '../model/sizes.ts';
-import { fieldOf } from './stanza.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** A local package file, and its published name. */
 export interface DebFile {

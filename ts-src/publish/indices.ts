@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StoredFile } from '../model/result.ts';
-import { fieldOf } from './stanza.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** A file of a suite, with its path below the suite's folder. */
 export interface IndexFile {

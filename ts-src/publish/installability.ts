@@ -1,6 +1,7 @@
 import { withinTime } from '../io/bounded.ts';
 import { Needs, offersOf } from './offers.ts';
-import { fieldOf, needsOf } from './stanza.ts';
+import { needsOf } from './relations.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** A package that can't be installed. */
 export interface Broken {

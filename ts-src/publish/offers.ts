@@ -1,6 +1,6 @@
 import { LeftBehindError } from '../io/untrusted.ts';
 import { meets, relations, type Relation } from './relations.ts';
-import { fieldOf } from './stanza.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /**
  * Limit of how many offers are compared with relations. Debian's whole archive needs a twentieth; packages that all

@@ -1,4 +1,5 @@
 import { compareDebianVersions } from '../plan/versions.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** An alternative of a dependency. */
 export interface Relation {
@@ -21,6 +22,10 @@ export function relations(field: string | undefined): Relation[][] {
       }),
     );
 }
+
+/** What a package needs to be installed, by its control stanza: clauses of alternatives. */
+export const needsOf = (stanza: string): Relation[][] =>
+  ['Pre-Depends', 'Depends'].flatMap((field) => relations(fieldOf(stanza, field)));
 
 export function meets(version: string | undefined, { operator, version: bound }: Relation): boolean {
   if (operator === undefined || bound === undefined) return true;

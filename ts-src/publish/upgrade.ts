@@ -1,7 +1,7 @@
 import { withinTime } from '../io/bounded.ts';
 import { Needs, offersOf } from './offers.ts';
-import { relations } from './relations.ts';
-import { fieldOf, needsOf } from './stanza.ts';
+import { needsOf, relations } from './relations.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 /** A package, and whether an upgrade removes it. */
 interface Installed {

@@ -119,9 +119,11 @@ const mostPackages = 2_000_000;
 function addVersions(index: string, versions: Map<string, string>): boolean {
   let name = '';
   for (const line of partsOf(index, '\n')) {
-    if (line.startsWith('Package: ')) name = line.slice(9).trim();
-    else if (name && line.startsWith('Version: ')) {
-      const version = line.slice(9).trim();
+    // Names of fields have any case (deb822(5)).
+    const [, field = '', text = ''] = /^(package|version):(.*)$/i.exec(line) ?? [];
+    if (field.toLowerCase() === 'package') name = text.trim();
+    else if (name && field) {
+      const version = text.trim();
       if (isDebianName(name) && isDebianVersion(version)) versions.set(name, version);
       name = '';
       if (versions.size > mostPackages) return false;

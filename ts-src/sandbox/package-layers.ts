@@ -18,6 +18,7 @@ import { readLeft } from '../io/untrusted.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { codeOf } from '../io/faults.ts';
+import { fieldOf } from '../text/stanza.ts';
 
 export interface Unpacked {
   package: string;
@@ -91,7 +92,7 @@ export class Packages {
     const staged = temporaryBeside(target);
     try {
       const { control, members, files, folders } = await unpackPackage(file, staged, policy);
-      const name = /^Package: (\S+)$/m.exec(control)?.[1] ?? '';
+      const name = fieldOf(control, 'Package') ?? '';
       const info = join(staged, 'var/lib/dpkg/info');
       makeFolder(info);
       const paths = [...folders.filter(Boolean).map((f) => `/${f}`), ...files].sort();

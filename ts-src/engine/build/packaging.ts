@@ -14,6 +14,7 @@ import { isWithin, withEpoch } from '../../plan/relations.ts';
 import { compareDebianVersions } from '../../plan/versions.ts';
 import { aboutOf, renderRecipe, type About } from '../../render/debian.ts';
 import { manifestSchemas } from '../../render/manifest-schemas.ts';
+import { fieldOf } from '../../text/stanza.ts';
 import type { TaskKeys } from '../task-keys.ts';
 import type { TaskGraph } from '../task-graph.ts';
 import type { BuildRequest } from './outcome.ts';
@@ -199,8 +200,7 @@ export function versionOf(options: PackagingOptions, { graph, package: p, repeat
 
 /** Names in Depends that are not in the plan; of alternatives the first, as apt prefers it. */
 export function systemDepends(control: string, ours: Set<string>): string[] {
-  const field = /^Depends: (.*(?:\n .*)*)/m.exec(control)?.[1] ?? '';
-  const names = field
+  const names = (fieldOf(control, 'Depends') ?? '')
     .split(',')
     .map((d) => d.trim().replace(/[\s(|:].*/s, ''))
     .filter((d) => d && !ours.has(d) && !ours.has(d.replace(/-abi-[0-9a-f]{16}$/, '')));

@@ -1,5 +1,3 @@
-import { relations, type Relation } from './relations.ts';
-
 /** The value of a field of a control stanza, with its continuation lines as one line. */
 export function fieldOf(stanza: string, name: string): string | undefined {
   let pattern = patterns.get(name);
@@ -7,7 +5,3 @@ export function fieldOf(stanza: string, name: string): string | undefined {
   return pattern.exec(stanza)?.[1]?.replaceAll('\n', ' ').trim();
 }
 const patterns = new Map<string, RegExp>();
-
-/** What a package needs to be installed: clauses of alternatives. */
-export const needsOf = (stanza: string): Relation[][] =>
-  ['Pre-Depends', 'Depends'].flatMap((field) => relations(fieldOf(stanza, field)));
