@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { listsDigest } from '../../ts-src/sandbox/base-system.ts';
+import { baseFolderName, listsDigest } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver } from '../../ts-src/sandbox/driver.ts';
 import { storedBase } from '../../ts-src/sandbox/stored-base.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
@@ -56,9 +56,17 @@ it("a base from an untrusted run is verified before it enters the machine's stat
     return taken.ok ? taken.value.packages : taken.diagnostics[0]?.message.slice(0, 34);
   };
   expect(await take({ tar, lists: other, packages: [], made: 1 })).toBe("the store has no sound list of 'p'");
+  // apt reads no lists in folders, so a base with the right digest would have none.
+  writeFileSync(join(lists, 'deb_InRelease'), 'signed');
+  const hidden = await packed('hidden.tar.gz', (path) =>
+    execFileSync('tar', ['-czf', path, '--transform', 's,^[.],./sub,', '-C', lists, '.']),
+  );
+  expect(await take({ tar, lists: hidden, packages: [], made: 1 })).toBe("the store has no sound list of 'p'");
   for (const kept of [{}, { tar, lists: {}, packages: [], made: 1 }, { tar, lists: sound, packages: 1, made: 1 }])
     expect(await take(kept)).toMatch(/^the store has no base of 'p'/);
   expect(await take({ tar, lists: sound, packages: ['evil=1'], made: 1 })).toEqual(['apt=2', 'dpkg=1']);
+  // Lists whose digest begins like another's are found within hours: the folder has more of it.
+  expect(baseFolderName({ digest: wanted.digest, archive }).length).toBeGreaterThan(40);
 });
 
 it('cached values of the state come from the trusted namespace only', async () => {

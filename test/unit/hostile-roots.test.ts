@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { privateFolder } from '../../ts-src/io/files.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
 import type { Base } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
 import { downloadsFolder } from '../../ts-src/sandbox/fetched-packages.ts';
+import { PackageDownloads } from '../../ts-src/sandbox/package-downloads.ts';
 import { keepPlainFiles } from '../../ts-src/sandbox/plain-files.ts';
 import { closeScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
 import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
@@ -29,6 +31,14 @@ const base: Base = {
   sources: 'official',
 };
 
+/** A list of apt with one package. */
+function writeList(lists: string, pinned: string, content: string, architecture = 'amd64'): void {
+  const [name, version] = pinned.split('=');
+  const fields = [`Package: ${name}`, `Version: ${version}`, `Architecture: ${architecture}`];
+  mkdirSync(lists, { recursive: true });
+  writeFileSync(join(lists, 'a_Packages'), [...fields, `SHA256: ${sha256(content)}`, ''].join('\n'));
+}
+
 /** Files that maintainer scripts, or a replaced apt, may create where a root is writable. */
 function plant({ binds }: Entry): void {
   for (const { from } of binds.filter((b) => !b.readOnly)) {
@@ -44,6 +54,7 @@ function plant({ binds }: Entry): void {
 it('installing packages writes nothing outside of its root; fetched files get plain permissions', async () => {
   mkdirSync(base.root, { recursive: true });
   mkdirSync(base.lists);
+  writeList(base.lists, 'evil=1', 'a package');
   const writable: string[][] = [];
   const driver: Driver = {
     ...unshareDriver(),
@@ -76,12 +87,46 @@ it('each archive has its own packages, also ones with the name and version of an
         return Promise.resolve({ code: 0, signal: null, stdout: '', stderr: '' });
       },
     };
-    const own: Base = { ...base, archive: archive.repeat(64) };
+    const own: Base = { ...base, archive: archive.repeat(64), lists: join(folder, `lists-${archive}`) };
+    writeList(own.lists, 'netbase=6.4', archive, 'all');
     const room = { driver, state, base: own, log: join(folder, 'log'), proxy: () => Promise.resolve(undefined) };
-    expect((await new SystemLayers(room).fetch(['netbase=6.4'])).ok).toBe(true);
+    expect((await new PackageDownloads(room).fetch(['netbase=6.4'])).ok).toBe(true);
     contents.push(readFileSync(join(downloadsFolder(state, own), 'netbase_6.4_all.deb'), 'utf8'));
   }
   expect(contents).toEqual(['1', '2']);
+});
+
+it('what a base fetches instead of a listed package reaches no root, and no layer has the name of another', async () => {
+  const own: Base = { ...base, archive: '3'.repeat(64), lists: join(folder, 'lists-3') };
+  writeList(own.lists, 'lib=1:2', 'as listed');
+  let fetched = 'replaced!';
+  const driver: Driver = {
+    ...unshareDriver(),
+    ready: () => Promise.resolve(true),
+    enter: ({ binds, root }) => {
+      const place = binds.find((b) => b.to === '/fetched');
+      if (place) writeFileSync(join(place.from, 'lib_1%3a2_amd64.deb'), fetched);
+      if (root.keep) mkdirSync(root.keep, { recursive: true });
+      return Promise.resolve({ code: 0, signal: null, stdout: '', stderr: '' });
+    },
+  };
+  const room = (of: Base) => ({ driver, state, base: of, log: join(folder, 'log'), proxy: () => Promise.resolve('') });
+  const refused = await new SystemLayers(room(own)).root(['lib=1:2']);
+  expect(refused.diagnostics.map((d) => d.message)).toEqual([
+    "apt fetched lib_1%3a2_amd64.deb, whose content is not that of the archive's lists",
+  ]);
+  expect(readdirSync(downloadsFolder(state, own))).toEqual(['partial']);
+  fetched = 'as listed';
+  const layerOf = async (of: Base) => {
+    const made = await new SystemLayers(room(of)).root(['lib=1:2']);
+    return made.ok ? made.value[0] : made.diagnostics;
+  };
+  const layer = await layerOf(own);
+  expect(layer).toBe(await layerOf(own));
+  // The same base with other lists, as the manifest of a run may name it.
+  const other: Base = { ...own, archive: '4'.repeat(64), folder: join(folder, 'four'), lists: join(folder, 'lists-4') };
+  writeList(other.lists, 'lib=1:2', (fetched = 'replaced!'));
+  expect(await layerOf(other)).not.toEqual(layer);
 });
 
 it('folders of roots are accessible to their owner only, also those that an earlier version left open', async () => {

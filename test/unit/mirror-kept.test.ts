@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { surveyStore } from '../../ts-src/collect/reach.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
 import { PackageMirror, mirrorStates } from '../../ts-src/sandbox/package-mirror.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 
@@ -44,7 +45,15 @@ describe('mirrored packages', () => {
 
     rmSync(join(folder, 'lib_1%3a2.0-1_amd64.deb'));
     const brought = new PackageMirror(store, archiveOf('a'));
-    await brought.bring(['lib=1:2.0-1', 'absent=1'], folder);
+    const [file, content] = ['lib_1%3a2.0-1_amd64.deb', sha256('lib of a')];
+    await brought.bring(['lib=1:2.0-1', 'absent=1'], folder, {
+      has: (name, digest) => name === file && digest !== content,
+    });
+    expect(await brought.hasSet(['lib=1:2.0-1'])).toBe(false);
+    expect(existsSync(join(folder, file))).toBe(false);
+    await brought.bring(['lib=1:2.0-1', 'absent=1'], folder, {
+      has: (name, digest) => name === file && digest === content,
+    });
     expect(await brought.hasSet(['lib=1:2.0-1'])).toBe(true);
   });
 });

@@ -8,7 +8,7 @@ import { FolderEndpoint } from '../../ts-src/publish/folder-endpoint.ts';
 import { checkServed } from '../../ts-src/publish/served-check.ts';
 import type { Base } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver } from '../../ts-src/sandbox/driver.ts';
-import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
+import { PackageDownloads } from '../../ts-src/sandbox/package-downloads.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 import { credentials } from '../../ts-src/store/s3-credentials.ts';
 import { portOf } from '../port.mjs';
@@ -23,8 +23,10 @@ it('apt is not waited for without end if an archive sends bit by bit', async () 
   const driver: Driver = { ...unshareDriver(), enter: ({ signal }) => run('sleep', ['60'], { signal }) };
   const state = join(folder, 'state');
   mkdirSync(state);
+  mkdirSync(base.lists);
+  writeFileSync(join(base.lists, 'a_Packages'), `Package: libslow\nVersion: 1\nSHA256: ${'0'.repeat(64)}\n`);
   const room = { driver, state, base, log: join(folder, 'log'), proxy: () => Promise.resolve(undefined) };
-  const fetched = await new SystemLayers(room).fetch(['libslow=1']);
+  const fetched = await new PackageDownloads(room).fetch(['libslow=1']);
   expect(fetched.diagnostics.map((d) => d.message)).toEqual(['apt could not fetch libslow=1 within 0.01 minutes']);
 });
 

@@ -115,12 +115,15 @@ async function layers({ state, sizes, days, driver }: Survey, folder: string): P
   return found;
 }
 
+/** A base's folder; a former version cut the digests shorter. */
+const baseFolder = /^(?:[0-9a-f]{16}-[0-9a-f]{8}|[0-9a-f]{24}-[0-9a-f]{24})$/;
+
 async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
   const found: MachineThing[] = [];
   for (const platform of entries(state, 'bases', /^[A-Za-z0-9]/)) {
     const folder = join('bases', platform);
     const current = readJson<{ folder: string }>(join(state, folder, 'current.json'))?.folder;
-    for (const name of entries(state, folder, /^[0-9a-f]{16}-[0-9a-f]{8}$/)) {
+    for (const name of entries(state, folder, baseFolder)) {
       const path = join(state, folder, name);
       const used = timeOf(path);
       const newest = current?.endsWith(`/${platform}/${name}`) === true;

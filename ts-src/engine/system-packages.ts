@@ -123,7 +123,7 @@ export async function mirrorSystems(graphs: readonly (SystemPackages & MirroredG
       if (Array.isArray(known)) for (const pinned of known) packages.add(pinned);
     }
     const wanted = [...packages].filter((p) => !base.packages.includes(p)).sort(compare);
-    const kept = await layers.mirrored(wanted);
+    const kept = await layers.downloads.mirrored(wanted);
     if (!kept.ok)
       warnings.push(
         warning(

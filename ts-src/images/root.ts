@@ -4,8 +4,8 @@ import { good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { stampSeconds } from '../model/names.ts';
 import { downloadsFolder } from '../sandbox/fetched-packages.ts';
+import { PackageDownloads } from '../sandbox/package-downloads.ts';
 import { newScratch } from '../sandbox/scratch.ts';
-import { SystemLayers } from '../sandbox/system-layers.ts';
 import type { OwnPackage } from './closure.ts';
 import { specDigest, writeConfig } from './config.ts';
 import type { Facts } from './facts.ts';
@@ -38,8 +38,7 @@ async function installLayer(
   what: string,
   fstab: string | undefined,
 ): Promise<Result<Layer>> {
-  const system = new SystemLayers(room);
-  const fetched = await system.fetch([...packages]);
+  const fetched = await new PackageDownloads(room).fetch([...packages]);
   if (!fetched.ok) return fetched;
   const config = newScratch(room.state);
   if (fstab !== undefined) writeFstab(config, fstab);

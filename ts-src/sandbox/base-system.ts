@@ -95,6 +95,10 @@ export function basesFolder(driverName: Driver['name'], state: string, name: str
   return join(realpathSync(all), `${name}-${architecture}${driverName === 'docker' ? '-docker' : ''}`);
 }
 
+/** The folder name of a base, among those of its platform. */
+export const baseFolderName = ({ digest, archive }: Pick<Base, 'digest' | 'archive'>): string =>
+  `${digest.slice(0, 24)}-${archive.slice(0, 24)}`;
+
 /**
  * The base of a platform: the current one while it is younger than `renew_days`, else a new one by mmdebstrap.
  * Concurrent runs make it once.
@@ -163,7 +167,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   }
   await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
-  const final = join(folder, `${digest.slice(0, 16)}-${archive.slice(0, 8)}`);
+  const final = join(folder, baseFolderName({ digest, archive }));
   if (exists(final)) await driver.remove(final);
   renameSync(work, final);
   const base: CurrentBase = {

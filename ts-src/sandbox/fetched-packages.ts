@@ -1,7 +1,8 @@
 import { chmodSync, lstatSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder, privateFolder } from '../io/files.ts';
+import { makeFolder, privateFolder, sha256File } from '../io/files.ts';
 import type { Base } from './base-system.ts';
+import type { ListedPackages } from './listed-packages.ts';
 import { isDebFile, mirrorName } from './package-mirror.ts';
 
 /**
@@ -14,12 +15,22 @@ export function downloadsFolder(state: string, base: Pick<Base, 'archive'>): str
   return folder;
 }
 
-/** Moves files that apt fetched in a root to the shared folder: only regular files, without special permissions. */
-export function takePackages(from: string, to: string): void {
+/**
+ * Moves packages that apt fetched in a root to the shared folder, without special permissions. Only those of the
+ * archive's lists: a program of the base wrote them, and roots of other runs take them from there. Returns the names
+ * of other packages.
+ */
+export async function takePackages(from: string, to: string, listed: ListedPackages): Promise<string[]> {
+  const others: string[] = [];
   for (const name of readdirSync(from).filter(isDebFile)) {
     const path = join(from, name);
     if (!lstatSync(path).isFile()) continue;
+    if (!listed.has(name, await sha256File(path))) {
+      others.push(name);
+      continue;
+    }
     if ((lstatSync(path).mode & 0o7022) !== 0) chmodSync(path, 0o644);
     renameSync(path, join(to, name));
   }
+  return others;
 }

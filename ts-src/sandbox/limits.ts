@@ -37,28 +37,40 @@ const mostDisk = 32 * 2 ** 30;
 const mostFiles = 2_000_000;
 export const defaultLog = 64 << 20;
 
-/** Limits of a task: the package's, else this machine's, else the defaults. */
+/**
+ * Limits of a task: the package's, else this machine's, else the defaults. At most what the machine has: a larger
+ * limit would let the task take it all.
+ */
 export function taskLimits(state: string, machine: WrittenLimits, own: WrittenLimits = {}): Limits {
   const { memory, processes, temporary } = defaultLimits();
+  const [wholeMemory, wholeDisk] = [
+    Math.floor(totalmem() * mostOfMachine),
+    Math.floor(freeDisk(state) * mostOfMachine),
+  ];
   return {
-    memory: own.memory ?? machine.memory ?? memory,
+    memory: Math.min(own.memory ?? machine.memory ?? memory, wholeMemory),
     processes: own.processes ?? machine.processes ?? processes,
-    temporary: own.temporary ?? machine.temporary ?? temporary,
-    disk: own.disk ?? machine.disk ?? defaultDisk(state),
+    temporary: Math.min(own.temporary ?? machine.temporary ?? temporary, wholeMemory),
+    disk: Math.min(own.disk ?? machine.disk ?? defaultDisk(state), wholeDisk),
     files: mostFiles,
-    log: own.log ?? machine.log ?? defaultLog,
+    log: Math.min(own.log ?? machine.log ?? defaultLog, wholeDisk),
   };
 }
 
-/** Half of the free space, at most what packages could ever need. */
-export function defaultDisk(state: string): number {
+const mostOfMachine = 0.95;
+
+/** Free bytes of a folder's file system; Infinity if it does not tell. */
+function freeDisk(folder: string): number {
   try {
-    const { bavail, bsize } = statfsSync(state);
-    return Math.min(mostDisk, Math.floor((bavail * bsize) / 2));
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
   } catch {
-    return mostDisk;
+    return Infinity;
   }
 }
+
+/** Half of the free space, at most what packages could ever need. */
+export const defaultDisk = (state: string): number => Math.min(mostDisk, Math.floor(freeDisk(state) / 2));
 
 /** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is global. */
 export function countsProcesses(kernel = release()): boolean {

@@ -18,6 +18,11 @@ export const filePrefix = (pinned: string): string => {
 /** Whether a name is a valid package file name of apt. */
 export const isDebFile = (name: string): boolean => /^[a-z0-9][A-Za-z0-9.+~%_-]*\.deb$/.test(name);
 
+/** What an archive's lists hold: package files by apt's name and by SHA-256. */
+interface Listed {
+  has(name: string, sha256: string): boolean;
+}
+
 /**
  * Packages that roots took from the archives of a base, stored by archive snapshot. They can be installed after the
  * archives change or disappear.
@@ -36,11 +41,11 @@ export class PackageMirror {
   private nameOf = (pinned: string): string => `${this.folder}/${filePrefix(pinned).slice(0, -1)}.json`;
   private setName = (packages: readonly string[]): string => `${this.folder}/set-${sha256(packages.join(' '))}.json`;
 
-  /** Places the stored ones of these packages in a folder, under their names. */
-  async bring(packages: readonly string[], folder: string): Promise<void> {
+  /** Places the stored ones of these packages in a folder, under their names. Others than the listed ones stay out. */
+  async bring(packages: readonly string[], folder: string, listed: Listed): Promise<void> {
     await this.store.many(packages, async (pinned) => {
       const file = await this.fileOf(pinned);
-      if (!file) return;
+      if (!file || !listed.has(file.name, file.sha256)) return;
       const temporary = temporaryBeside(join(folder, file.name));
       if (!(await this.store.place(file, temporary))) return;
       renameSync(temporary, join(folder, file.name));

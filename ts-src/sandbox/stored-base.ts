@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -7,6 +7,7 @@ import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeF
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
 import {
+  baseFolderName,
   basesFolder,
   ensureBase,
   listsDigest,
@@ -73,7 +74,7 @@ export async function toldBase(
 ): Promise<Result<Base>> {
   const stored = await keptBase(store, wanted);
   if (!stored) return lost('base', platform, wanted.digest);
-  return good(baseIn(join(state, 'told', folderName(wanted)), wanted, stored));
+  return good(baseIn(join(state, 'told', baseFolderName(wanted)), wanted, stored));
 }
 
 /** A stored base, with the paths of its folder. */
@@ -108,15 +109,11 @@ export interface StoredRequest {
   makes?: boolean | undefined;
 }
 
-/** The folder name of a base, among those of its platform. */
-const folderName = ({ digest, archive }: StoredRequest['wanted']): string =>
-  `${digest.slice(0, 16)}-${archive.slice(0, 8)}`;
-
 /** The base that a plan was made with: local, else from the store. */
 export async function storedBase(request: StoredRequest): Promise<Result<Base>> {
   const { driver, state, name, architecture, wanted } = request;
   const folder = basesFolder(driver.name, state, name, architecture);
-  const kept = join(folder, `kept-${folderName(wanted)}.json`);
+  const kept = join(folder, `kept-${baseFolderName(wanted)}.json`);
   const there = async (): Promise<Base | undefined> => {
     for (const file of [join(folder, 'current.json'), kept]) {
       const base = readJson<Base>(file);
@@ -176,18 +173,26 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   ]);
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   await keepPlainFiles(join(work, 'lists'));
+  keepFlat(join(work, 'lists'));
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
   // All runs on this machine share the state, so the digest must be verified: an untrusted run could store false
   // content.
   if ((await listsDigest(join(work, 'lists'))) !== wanted.archive) return lost('sound list', name, wanted.digest);
   const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
-  const final = join(folder, folderName(wanted));
+  const final = join(folder, baseFolderName(wanted));
   if (exists(final)) await driver.remove(final);
   renameSync(work, final);
   const base = baseIn(final, wanted, stored);
   const prepared = await prepareBase(driver, state, base);
   return prepared.ok ? good({ ...base, packages: prepared.value }) : prepared;
+}
+
+/** Removes folders in apt's lists: apt reads no lists there, but their digest would count them. */
+function keepFlat(lists: string): void {
+  for (const entry of readdirSync(lists, { withFileTypes: true }))
+    if (entry.isDirectory()) rmSync(join(lists, entry.name), { recursive: true, force: true });
+  makeFolder(join(lists, 'partial'), 0o700);
 }
 
 const cannotUnpack = (name: string, outcome: Outcome): Result<never> =>

@@ -1,18 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { exists, noteUse, privateFolder, readJson, writeWhole } from '../io/files.ts';
-import type { Outcome } from '../io/process.ts';
 import { checkLeft } from '../io/untrusted.ts';
-import { longestFetch } from '../io/patience.ts';
-import { slowly } from '../io/slow.ts';
 import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
-import { aptEnvironment, type Base } from './base-system.ts';
-import type { Driver } from './driver.ts';
-import { downloadsFolder, takePackages } from './fetched-packages.ts';
-import { filePrefix, type PackageMirror } from './package-mirror.ts';
+import { aptEnvironment } from './base-system.ts';
+import { PackageDownloads, shortList, type LayersRoom } from './package-downloads.ts';
 import { newScratch } from './scratch.ts';
 
 const statusFile = 'var/lib/dpkg/status';
@@ -23,28 +18,16 @@ interface Layer {
   parent?: string;
 }
 
-/** Some of many names, for a message. */
-const shortList = (names: readonly string[]): string =>
-  `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more` : ''}`;
-
-/** Inputs for making layers. */
-export interface LayersRoom {
-  driver: Driver;
-  state: string;
-  base: Base;
-  proxy: () => Promise<string | undefined>;
-  log: string;
-  /** Packages are stored here, and taken from here before any archive. Undefined: archives only. */
-  mirror?: PackageMirror | undefined;
-}
-
 /** Layers with sets of system packages over one base, each on top of a smaller one if possible. */
 export class SystemLayers {
   private readonly layers = new Map<string, Layer>();
   private readonly known = new Set<string>();
   private readonly making = new Map<string, Promise<Result<string[]>>>();
+  readonly downloads: PackageDownloads;
 
-  constructor(private readonly room: LayersRoom) {}
+  constructor(private readonly room: LayersRoom) {
+    this.downloads = new PackageDownloads(room);
+  }
 
   /**
    * Folders of a root with this set, topmost first, the base last. Makes missing layers. `common`: a subset shared by
@@ -57,7 +40,7 @@ export class SystemLayers {
       const made = await this.root(below);
       if (!made.ok) return made;
     }
-    const id = sha256(JSON.stringify([this.room.base.digest, set])).slice(0, 24);
+    const id = this.idOf(set);
     let making = this.making.get(id);
     if (!making) {
       making = this.makeMirrored(id, set, below).finally(() => this.making.delete(id));
@@ -66,10 +49,16 @@ export class SystemLayers {
     return making;
   }
 
+  /** A layer's name says what is in it: the base, and the content of the packages, which archives may differ in. */
+  private idOf(set: readonly string[]): string {
+    const contents = set.map((pinned) => this.downloads.listed()?.contentOf(pinned) ?? this.room.base.archive);
+    return sha256(JSON.stringify([this.room.base.digest, set, contents])).slice(0, 24);
+  }
+
   /** An existing layer can be used even if its packages are no longer available for the mirror. */
   private async makeMirrored(id: string, set: string[], below: readonly string[]): Promise<Result<string[]>> {
     const made = await this.make(id, set, below);
-    if (made.ok) await this.mirrored(set);
+    if (made.ok) await this.downloads.mirrored(set);
     return made;
   }
 
@@ -110,7 +99,7 @@ export class SystemLayers {
     const parent = below && nearest;
     const lower = below ?? [this.room.base.root];
     const missing = set.filter((s) => !parent?.set.includes(s));
-    const fetched = await this.fetch(missing);
+    const fetched = await this.downloads.fetch(missing);
     if (!fetched.ok) return fetched;
     const work = newScratch(this.room.state);
     const keep = join(work, 'kept');
@@ -121,7 +110,10 @@ export class SystemLayers {
       work,
       env: aptEnvironment(undefined),
       log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: this.archives(), to: '/var/cache/apt/archives', readOnly: true }],
+      binds: [
+        ...listBinds(this.room.base),
+        { from: this.downloads.archives(), to: '/var/cache/apt/archives', readOnly: true },
+      ],
       command: [
         'sh',
         '-ec',
@@ -193,95 +185,12 @@ export class SystemLayers {
         !layer ||
         chain.length > 24 ||
         layer.set.length <= (best?.set.length ?? 0) ||
-        sha256(JSON.stringify([this.room.base.digest, layer.set])).slice(0, 24) !== id
+        this.idOf(layer.set) !== id
       )
         continue;
       if (layer.set.every((s) => wanted.has(s)) && common.every((s) => layer.set.includes(s))) best = { ...layer, id };
     }
     return best;
-  }
-
-  /** Stores a root's packages in the mirror. Fails if neither the mirror nor the archive has one. */
-  async mirrored(packages: string[]): Promise<Result<true>> {
-    if (!this.room.mirror || (await this.room.mirror.hasSet(packages))) return good(true);
-    const fetched = await this.fetch(packages);
-    if (fetched.ok) await this.room.mirror.noteSet(packages);
-    return fetched;
-  }
-
-  private archives = (): string => downloadsFolder(this.room.state, this.room.base);
-
-  /** Downloads packages to the snapshot's folder of .deb files; apt verifies each against the signed lists. */
-  async fetch(packages: string[]): Promise<Result<true>> {
-    return withMutex(join(this.room.state, 'archives.lock'), async () => {
-      const lacking = () => {
-        const held = readdirSync(this.archives());
-        const found = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));
-        for (const name of found) if (name !== undefined) noteUse(join(this.archives(), name));
-        return packages.filter((_, i) => found[i] === undefined);
-      };
-      await this.room.mirror?.bring(lacking(), this.archives());
-      const missing = lacking();
-      const fetched = missing.length ? await this.download(missing) : good(true as const);
-      if (fetched.ok) await this.room.mirror?.keep(packages, this.archives());
-      return fetched;
-    });
-  }
-
-  private async download(missing: readonly string[]): Promise<Result<true>> {
-    // An archive that sends bit by bit would hold apt without end.
-    const signal = AbortSignal.timeout(longestFetch);
-    const work = newScratch(this.room.state);
-    // A folder on the same file system, so that files can be moved atomically.
-    const fetched = mkdtempSync(join(this.archives(), '.new-'));
-    try {
-      const got = await this.enterForDownload(work, fetched, missing, signal);
-      if (got.code === 0) {
-        takePackages(fetched, this.archives());
-        return good(true);
-      }
-    } finally {
-      await this.room.driver.remove(fetched);
-    }
-    return bad(
-      error(
-        'system-fetch',
-        `apt could not fetch ${shortList(missing)}${signal.aborted ? ` within ${longestFetch / 60_000} minutes` : ''}`,
-        {
-          file: this.room.log,
-          hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
-        },
-      ),
-    );
-  }
-
-  private async enterForDownload(
-    work: string,
-    folder: string,
-    missing: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const entered = this.room.driver.enter({
-      root: { layers: [this.room.base.root] },
-      network: true,
-      signal,
-      user: 'root',
-      work,
-      env: aptEnvironment(await this.room.proxy()),
-      log: this.room.log,
-      binds: [...listBinds(this.room.base), { from: folder, to: '/fetched' }],
-      command: [
-        'sh',
-        '-ec',
-        `${copyCaches}cd /fetched; apt-get "$@"; touch ./*.deb`,
-        'apt-get',
-        ...aptOptions,
-        'download',
-        '--',
-        ...missing,
-      ],
-    });
-    return slowly('the archive of system packages', entered);
   }
 
   /**

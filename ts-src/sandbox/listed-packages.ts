@@ -1,0 +1,77 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { exists, readIf, writeWhole } from '../io/files.ts';
+import { partsOf } from '../text/cut.ts';
+import { fieldOf } from '../text/stanza.ts';
+import { isDigest } from '../model/stored.ts';
+import type { Base } from './base-system.ts';
+import { filePrefix } from './package-mirror.ts';
+
+/** Size limit of a list in bytes; usual ones have 60 MB. */
+const largestList = 256 << 20;
+/** Maximum number of packages in all lists; Debian has 70,000. */
+const mostPackages = 2_000_000;
+
+/**
+ * What apt's lists tell of the content of packages. apt itself is not asked: it is a program of the base, and takes a
+ * file that it finds among its downloads for the package if the size is right.
+ */
+export class ListedPackages {
+  /** The beginning of a package's file name → its architectures and digests, such as `all 01ab…`. */
+  private constructor(private readonly contents: ReadonlyMap<string, string>) {}
+
+  /**
+   * Reads the lists of a base; undefined if they are not there, not plain text, or larger than any archive's. What was
+   * read is kept beside them.
+   */
+  static of(base: Pick<Base, 'lists' | 'folder' | 'archive'>): ListedPackages | undefined {
+    const kept = join(base.folder, `contents-${base.archive.slice(0, 16)}`);
+    const known = readIf(kept);
+    if (known !== undefined) return new ListedPackages(new Map(known.split('\n\n').map(entryOf)));
+    const contents = readLists(base.lists);
+    if (!contents) return undefined;
+    writeWhole(kept, [...contents].map((e) => e.join('\n')).join('\n\n'), { sync: false });
+    return new ListedPackages(contents);
+  }
+
+  /** What `name=version` holds: the digests of its files. Several if archives differ; empty if no list names it. */
+  contentOf = (pinned: string): string => this.contents.get(filePrefix(pinned)) ?? '';
+
+  /** Whether a file with this name, as apt writes it, and with this SHA-256 is a package of the lists. */
+  has(name: string, sha256: string): boolean {
+    const [, prefix = '', architecture = ''] = /^([^_]+_[^_]+_)([^_]+)\.deb$/.exec(name) ?? [];
+    return (this.contents.get(prefix) ?? '').split('\n').includes(`${architecture} ${sha256}`);
+  }
+}
+
+const entryOf = (text: string): [string, string] => {
+  const end = text.indexOf('\n');
+  return [text.slice(0, end), text.slice(end + 1)];
+};
+
+function readLists(lists: string): Map<string, string> | undefined {
+  const names = exists(lists) ? readdirSync(lists).filter((f) => /_Packages(\.\w+)?$/.test(f)) : [];
+  if (names.some((name) => !name.endsWith('_Packages') || statSync(join(lists, name)).size > largestList))
+    return undefined;
+  const contents = new Map<string, string>();
+  for (const name of names)
+    for (const stanza of partsOf(readFileSync(join(lists, name), 'latin1'), '\n\n')) {
+      add(stanza, contents);
+      if (contents.size > mostPackages) return undefined;
+    }
+  return contents.size ? contents : undefined;
+}
+
+function add(stanza: string, contents: Map<string, string>): void {
+  const [name, version] = [fieldOf(stanza, 'Package'), fieldOf(stanza, 'Version')];
+  const digest = fieldOf(stanza, 'SHA256');
+  if (name === undefined || version === undefined || !isDigest(digest)) return;
+  const prefix = filePrefix(`${name}=${version}`);
+  const before = contents.get(prefix);
+  const own = `${fieldOf(stanza, 'Architecture') ?? ''} ${digest}`;
+  // Copies: parts of a text would keep all of it in memory.
+  if (before === undefined) contents.set(copied(prefix), copied(own));
+  else if (!before.split('\n').includes(own)) contents.set(prefix, `${before}\n${copied(own)}`);
+}
+
+const copied = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
