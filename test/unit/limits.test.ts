@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { expect, it } from 'vitest';
 import { writtenLimits } from '../../ts-src/cli/run-options.ts';
 import { sizeOf, sizeText } from '../../ts-src/model/sizes.ts';
@@ -26,7 +28,8 @@ distributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}
 platforms: {bookworm: {os: debian, release: bookworm}}
 package_settings:
   '*': {limits: {memory: 2G, disk: 5G}}
-  big: {limits: {disk: 100G, minutes: 600, log: 200M, processes: 4000}}
+  big: {limits: {disk: 6G, minutes: 600, log: 200M, processes: 4000}}
+  huge: {limits: {memory: 1000T, disk: 1000T, log: 1000T, temporary: 1000T}}
 `,
     'distro.yaml',
   );
@@ -36,10 +39,14 @@ package_settings:
   expect(of('small')).toMatchObject({ memory: 2 ** 31, disk: 5 * 2 ** 30, processes: 8192, log: 64 << 20 });
   expect(of('big', 'disk=1G,temporary=1G,processes=100')).toMatchObject({
     memory: 2 ** 31,
-    disk: 100 * 2 ** 30,
+    disk: 6 * 2 ** 30,
     temporary: 2 ** 30,
     processes: 4000,
   });
+  const { memory, disk, log, temporary } = of('huge');
+  expect(Math.max(memory, temporary)).toBeLessThan(totalmem());
+  const { blocks, bsize } = statfsSync('/');
+  expect(Math.max(disk ?? Infinity, log ?? Infinity)).toBeLessThan(blocks * bsize);
 });
 
 it('invalid limits are refused', () => {

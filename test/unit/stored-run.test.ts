@@ -195,6 +195,27 @@ describe("a run's manifest", () => {
     expect(await load([...scope, 'packages', '1'], unbuilt)).toBe(true);
   });
 
+  it('of a namespace is trusted by no manifest, and has no copies in common with another run', async () => {
+    const [where, state, id] = [`file:${join(folder, 'namespaces')}`, join(folder, 'state'), '20260101000000-aaaaaaaa'];
+    const load = async (namespace: string | undefined) => {
+      const loaded = await loadRun(id, where, folder, state, namespace);
+      return loaded.ok ? [loaded.value.bundle.title, loaded.value.input.distroRoot] : [];
+    };
+    const put = async (namespace: string | undefined, change: object) => {
+      const store = await openStore(where, folder, state, namespace);
+      await store.putBlob(`runs/${id}/bundle.gz`, gzipSync(JSON.stringify({ ...manifest, id, ...change })));
+    };
+    await put('change', { untrusted: undefined, title: 'claims trust' });
+    expect(await load('change')).toEqual([]);
+    await put('other', { untrusted: 'other', title: 'of a change' });
+    await put(undefined, { title: 'trusted' });
+    const [untrusted, trusted] = [await load('other'), await load(undefined)];
+    expect([untrusted[0], trusted[0]]).toEqual(['of a change', 'trusted']);
+    expect(untrusted[1]).not.toBe(trusted[1]);
+    await put('third', { untrusted: 'change' });
+    expect(await load('third')).toEqual([]);
+  });
+
   it('ends with a failure if a build failed, whatever kind its stored result has', async () => {
     const where = `file:${join(folder, 'reported')}`;
     const store = await openStore(where, folder, join(folder, 'state'), undefined);

@@ -16,14 +16,26 @@ const defaultSize = 40 * 2 ** 30;
 /** Default number of states that the repository of an output folder keeps. */
 const folderStates = 10;
 
+/** The same for distro.yaml's `state.days`. */
+const defaultDays = 30;
+
 export interface StateRules {
   size: number;
   days: number;
 }
 
-/** Limits of this machine's state. The environment overrides distro.yaml, which applies to all machines. */
-export function stateRules(distro: Pick<Distro, 'state'>, env: NodeJS.ProcessEnv = process.env): StateRules {
-  const { size = defaultSize, days } = distro.state;
+/**
+ * Limits of this machine's state. The environment overrides distro.yaml, which applies to all machines. `untrusted`:
+ * the distro.yaml of an untrusted run may keep more than others, not remove what others keep.
+ */
+export function stateRules(
+  distro: Pick<Distro, 'state'>,
+  untrusted = false,
+  env: NodeJS.ProcessEnv = process.env,
+): StateRules {
+  const named = distro.state;
+  const size = Math.max(named.size ?? defaultSize, untrusted ? defaultSize : 0);
+  const days = Math.max(named.days, untrusted ? defaultDays : 0);
   const written = env.SLIPWAY_STATE_SIZE;
   if (written === undefined || written === '') return { size, days };
   const own = sizeOf(written);
@@ -33,6 +45,8 @@ export function stateRules(distro: Pick<Distro, 'state'>, env: NodeJS.ProcessEnv
 
 export interface CleanUp {
   distro: Distro;
+  /** Whether that is of an untrusted run. */
+  untrusted?: boolean;
   /** Folder of distro.yaml. Without it the store is not cleaned up. */
   root?: string;
   state: string;
@@ -40,7 +54,7 @@ export interface CleanUp {
 }
 
 /** Cleans up at the end of a run: removes what expired, then what exceeds the size limit. A failure only warns. */
-export async function cleanUp({ distro, root, state, driver }: CleanUp): Promise<void> {
+export async function cleanUp({ distro, untrusted, root, state, driver }: CleanUp): Promise<void> {
   await cautiously(state, async () => {
     const own = root !== undefined && isOwnStore(distro.store, root, state);
     const store = own ? await openStore(distro.store, root, state, undefined) : undefined;
@@ -48,7 +62,7 @@ export async function cleanUp({ distro, root, state, driver }: CleanUp): Promise
       state,
       driver,
       ...(store ? { store: { store, own } } : {}),
-      ...stateRules(distro),
+      ...stateRules(distro, untrusted),
       now: Date.now(),
     });
     const bytes = done.removed.reduce((sum, { bytes: n }) => sum + n, 0);
@@ -62,7 +76,7 @@ export const describe = (counts: Collected['removed']): string =>
 
 /** Removes old states from the repository of an output folder, by the rules of `publish`. */
 export async function retireFolderStates(
-  { distro, root, state }: Required<Omit<CleanUp, 'driver'>>,
+  { distro, root, state }: Required<Omit<CleanUp, 'driver' | 'untrusted'>>,
   channel: string,
   folder: string,
 ): Promise<void> {

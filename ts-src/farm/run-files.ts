@@ -1,20 +1,21 @@
 import { join } from 'node:path';
 import { exists, readRegular, writeWhole } from '../io/files.ts';
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 
-/** A run's id, and its files in base64 by path in the distro repository. */
-interface RunFiles {
-  id: string;
-  files: Readonly<Record<string, string>>;
-}
+/**
+ * This machine's folder for copies of a run's files. Runs of a namespace have folders of their own, whatever id they
+ * claim.
+ */
+export const runFolder = (state: string, id: string, untrusted: string | undefined): string =>
+  join(state, 'cache/runs', untrusted === undefined ? id : `${id}-${sha256(untrusted).slice(0, 16)}`);
 
-/** Writes the distro repository's files of a run to a folder of the state. Returns the folder. */
-export function writeFiles({ id, files }: RunFiles, state: string): string {
-  const root = join(state, 'cache', 'runs', id, 'distro');
+/** Writes the distro repository's files of a run, in base64 by path, to a folder. Returns the folder. */
+export function writeFiles(files: Readonly<Record<string, string>>, folder: string): string {
   for (const [path, content] of Object.entries(files))
-    if (!exists(join(root, path))) writeWhole(join(root, path), Buffer.from(content, 'base64'), { sync: false });
-  return root;
+    if (!exists(join(folder, path))) writeWhole(join(folder, path), Buffer.from(content, 'base64'), { sync: false });
+  return folder;
 }
 
 /** Size limit of a patch or key in bytes. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
@@ -16,7 +16,7 @@ import { parsed } from '../store/sealed.ts';
 import type { Store } from '../store/store.ts';
 import { isComplete } from './run-check.ts';
 import { distributionsIn, type RunDistribution } from './run-distributions.ts';
-import { writeFiles } from './run-files.ts';
+import { runFolder, writeFiles } from './run-files.ts';
 import { documentedOn } from '../engine/docs/targets.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import type { RunInput } from '../engine/session.ts';
@@ -141,11 +141,11 @@ export const saveShard = (store: Store, id: string, part: Shard): Promise<void> 
  */
 async function cached<T>(
   store: Store,
-  state: string,
+  folder: string,
   name: string,
   check: (value: unknown) => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const copy = join(state, 'cache', name.replace(/\.gz$/, '.json'));
+  const copy = join(folder, basename(name, '.gz') + '.json');
   const kept = readJson<T>(copy);
   if (kept) return kept;
   const data = await store.getBlob(name);
@@ -183,7 +183,8 @@ export interface Loaded {
 
 /**
  * Loads a run by its id on any machine. `storeUri`: the store of the distro file; `root`: base folder of a relative
- * path in it.
+ * path in it; `untrusted`: the run's namespace in the store. Of a namespace only runs that say so are loaded, since
+ * its writers could leave it out of a manifest.
  */
 export async function loadRun(
   id: string,
@@ -200,14 +201,15 @@ export async function loadRun(
     }),
   );
   if (!isRunId(id)) return missing;
-  const bundle = await cached(store, state, bundleName(id), asRun);
-  if (bundle?.id !== id) return missing;
+  const folder = runFolder(state, id, untrusted);
+  const bundle = await cached(store, folder, bundleName(id), asRun);
+  if (bundle?.id !== id || bundle.untrusted !== untrusted) return missing;
   const parts: Shard[] = [];
   for (const architecture of bundle.architectures) {
-    const part = await cached(store, state, partName(id, architecture), asShard);
+    const part = await cached(store, folder, partName(id, architecture), asShard);
     if (part) parts.push(part);
   }
-  const distroRoot = writeFiles(bundle, state);
+  const distroRoot = writeFiles(bundle.files, join(folder, 'distro'));
   const tested = testedIn(bundle);
   return good({
     bundle,

@@ -1,4 +1,6 @@
 import { entry } from '../model/maps.ts';
+import { scopeId } from '../model/names.ts';
+import type { Plan } from '../model/plan.ts';
 import { isDone, type TaskResult } from '../model/result.ts';
 import type { Scheduler } from '../engine/scheduler.ts';
 import { readDocRecord } from '../engine/docs/stored-record.ts';
@@ -133,4 +135,17 @@ export class Worker {
     }
     return found;
   }
+}
+
+/**
+ * Reduces the plan to the scopes and targets of the given tasks, so that a call for one task reads little of a large
+ * run.
+ */
+export function planOfTasks({ input, parts }: Loaded, numbers: readonly number[]): Plan {
+  const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
+  const scopes = input.plan.scopes.map((s) => ({
+    ...s,
+    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t))),
+  }));
+  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
 }

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../../model/diagnostics.ts';
 import { makeFolder } from '../../io/files.ts';
 import { writeNamed } from '../../io/named-file.ts';
@@ -36,7 +36,7 @@ import {
   type RunManifest,
 } from '../../farm/run-manifest.ts';
 import { distributionsOf } from '../../farm/run-distributions.ts';
-import { filesOf, writeFiles } from '../../farm/run-files.ts';
+import { filesOf, runFolder, writeFiles } from '../../farm/run-files.ts';
 import { publishingFaults } from '../../farm/publishing.ts';
 import { mirrorSystems } from '../../engine/system-packages.ts';
 import { keepSources, makeShard, scheduleOf } from '../../farm/shard.ts';
@@ -175,7 +175,7 @@ async function prepareRun(run: Run, driver: Driver, limits: Limits): Promise<num
   const input: RunInput = {
     plan: planned.plan,
     distro,
-    distroRoot: writeFiles(bundle, state),
+    distroRoot: writeFiles(bundle.files, join(runFolder(state, bundle.id, run.namespace), 'distro')),
     state,
     distributions: planned.distributions,
     lock: planned.lock,

@@ -1,8 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { error } from '../../model/diagnostics.ts';
-import { scopeId } from '../../model/names.ts';
-import type { Plan } from '../../model/plan.ts';
 import type { TaskResult } from '../../model/result.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import { homeFolder } from '../../io/home.ts';
@@ -27,12 +25,13 @@ import { schedulerOf } from '../../engine/session-scheduler.ts';
 import { untilStopped } from '../../io/signals.ts';
 import { notesOnly } from '../../engine/scheduler.ts';
 import { openSession, shareResolved, type Session, type Within } from '../../engine/session.ts';
+import { closeNames } from '../../read/git/credentials.ts';
 import { checkOwnFolder } from '../../read/own-folder.ts';
 import { cleanUp } from '../clean-up.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
 import { keepResult } from '../../farm/result.ts';
 import { loadRun, type Loaded } from '../../farm/run-manifest.ts';
-import { Worker } from '../../farm/worker.ts';
+import { planOfTasks, Worker } from '../../farm/worker.ts';
 
 export const farmOptions = {
   run: { type: 'string', value: 'ID', help: 'id of the run, as `prepare` printed it' },
@@ -69,6 +68,8 @@ export async function loadNamed(verb: string, values: FarmValues): Promise<Loade
     writeMessage(`slipway ${verb}: --run and --store are needed\n`);
     return undefined;
   }
+  // Who may write an untrusted run's manifest may not use this machine's logins and repositories.
+  if (values.namespace) closeNames();
   const state = farmState(values);
   const foreign = await checkOwnFolder(process.cwd(), state);
   if (foreign) {
@@ -103,7 +104,7 @@ export async function openLoaded(
   numbers?: readonly number[],
 ): Promise<Session | undefined> {
   const { store, bundle, state } = loaded;
-  const input = numbers ? { ...loaded.input, plan: planOf(loaded, numbers) } : loaded.input;
+  const input = numbers ? { ...loaded.input, plan: planOfTasks(loaded, numbers) } : loaded.input;
   const driver = driverOf(values);
   const looked = join(state, `sound-${driver.name}`);
   if (purpose !== 'report' && !lately(looked)) {
@@ -132,19 +133,6 @@ export async function openLoaded(
     return undefined;
   }
   return session;
-}
-
-/**
- * Reduces the plan to the scopes and targets of the given tasks, so that a call for one task reads little of a large
- * run.
- */
-function planOf({ input, parts }: Loaded, numbers: readonly number[]): Plan {
-  const runs = new Set(parts.flatMap((part) => numbers.flatMap((n) => part.tasks[n - part.first]?.[0] ?? [])));
-  const scopes = input.plan.scopes.map((s) => ({
-    ...s,
-    targets: s.targets.filter((t) => runs.has(scopeId(s.distribution, t))),
-  }));
-  return { ...input.plan, scopes: scopes.filter((s) => s.targets.length) };
 }
 
 /** Whether this machine passed the check within the last hour. Calls come every few seconds. */
@@ -199,7 +187,7 @@ SLIPWAY_DRAIN_FILE names).`,
       const cleaned = join(state, 'cleaned');
       if (!stop.signal.aborted && !lately(cleaned)) {
         writeWhole(cleaned, '', { sync: false });
-        await cleanUp({ distro, state, driver: session.driver });
+        await cleanUp({ distro, untrusted: loaded.bundle.untrusted !== undefined, state, driver: session.driver });
       }
     }
   },
