@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, it } from 'vitest';
@@ -16,6 +17,9 @@ import { judgePromotion } from '../../ts-src/publish/promotion.ts';
 import { sweepRepository } from '../../ts-src/publish/retention.ts';
 import { channelFile, openChannel, readState, stateText, type State } from '../../ts-src/publish/state.ts';
 import { readShared } from '../../ts-src/sandbox/stored-base.ts';
+import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+import { Store } from '../../ts-src/store/store.ts';
 import { packIndex, unpackIndex } from '../../ts-src/store/scope-index.ts';
 import { sealed } from '../../ts-src/store/sealed.ts';
 import { lockName } from '../../ts-src/farm/run-manifest.ts';
@@ -170,4 +174,48 @@ it('the lock of a run and the base of machines are taken only in their form', as
     write(pointer, sealed(value));
     expect(await readShared(store, pointer)).toBeUndefined();
   }
+});
+
+it('an object of an untrusted run is used as it was verified, whatever its place holds later', async () => {
+  const state = join(folder, 'untrusted-state');
+  const untrusted = await openStore(`file:${join(folder, 'store')}`, folder, state, 'pr');
+  const file = join(folder, 'thing.deb');
+  writeFileSync(file, 'as it was');
+  const stored = await untrusted.putKnown(file, sha256('as it was'));
+  const place = join(folder, 'store/untrusted/pr/objects', stored.sha256.slice(0, 2), stored.sha256);
+  const opened = await openStore(`file:${join(folder, 'store')}`, folder, state, 'pr');
+  const target = join(folder, 'placed.deb');
+  expect(await opened.place(stored, target)).toBe(true);
+  const path = await opened.path(stored);
+  writeFileSync(place, 'replaced!');
+  for (const used of [file, target, path ?? '']) expect(readFileSync(used, 'utf8')).toBe('as it was');
+  expect(statSync(path ?? '').mode & 0o7000).toBe(0);
+  // Neither is one that has no end, or is none.
+  rmSync(join(state, 'cache'), { recursive: true });
+  for (const make of [() => truncateSync(place, 2 ** 40), () => execFileSync('mkfifo', [place])]) {
+    make();
+    const again = await openStore(`file:${join(folder, 'store')}`, folder, state, 'pr');
+    expect(await explained(async () => expect(await again.path(stored)).toBeUndefined())).toBeDefined();
+    rmSync(place);
+  }
+  expect(readdirSync(join(state, 'cache/objects', stored.sha256.slice(0, 2)))).toEqual([]);
+});
+
+it('what a bucket gives for an object has its name only if it is that object', async () => {
+  const cache = join(folder, 'bucket-cache');
+  const stored = { name: 'a', sha256: sha256('right'), size: 5 };
+  const place = join(cache, stored.sha256.slice(0, 2));
+  const written: string[] = [];
+  const blobs = Object.assign(new FileBlobs(join(folder, 'bucket')), {
+    local: () => undefined,
+    fetch: (_: string, file: string) => {
+      written.push(file);
+      writeFileSync(file, 'wrong');
+      return Promise.resolve(true);
+    },
+  });
+  expect(await new Store(blobs, { cache }).path(stored)).toBeUndefined();
+  expect(written).toHaveLength(2);
+  expect(written).not.toContain(join(place, stored.sha256));
+  expect(readdirSync(place)).toEqual([]);
 });

@@ -73,7 +73,7 @@ describe.runIf(process.getuid?.() === 0)('a folder of a served place that become
       () => blobs.replace('objects/aa/kept', data, sha256(data)),
       () => blobs.remove('objects/aa/kept'),
       () => blobs.get('objects/aa/kept'),
-      () => blobs.fetch('objects/aa/kept', join(root, 'fetched')),
+      () => blobs.fetch('objects/aa/kept', join(root, 'fetched'), 100),
       () => blobs.list('objects')[Symbol.asyncIterator]().next(),
     ];
     for (const work of works) await expect(work()).rejects.toThrow('link of another user');

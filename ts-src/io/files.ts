@@ -27,7 +27,7 @@ import { promisify } from 'node:util';
 import { sha256 } from '../model/digest.ts';
 import { utf8Text } from './utf8.ts';
 import { codeOf } from './faults.ts';
-import { naming, placed, writeBytes } from './write.ts';
+import { naming, placed, writeBytes, writeStream } from './write.ts';
 
 /**
  * Makes a folder and those above it, and returns its path. Node's own `recursive` never returns where a file system
@@ -197,6 +197,17 @@ export async function sha256File(path: string): Promise<string> {
     });
     for await (const chunk of chunks) hash.update(chunk);
     return hash.digest('hex');
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Copies a regular file of at most `most` bytes to a new file; others may change it meanwhile. */
+export async function copyRegular(from: string, to: string, most: number): Promise<void> {
+  const { handle, size } = openRegular(from, most);
+  try {
+    const options = { fd: handle, autoClose: false, start: 0, end: Math.max(0, size - 1), highWaterMark: 1 << 20 };
+    await writeStream(to, size === 0 ? [] : createReadStream(from, options), 'wx');
   } finally {
     closeSync(handle);
   }

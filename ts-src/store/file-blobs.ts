@@ -1,15 +1,15 @@
 import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, type Dirent } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { syncFile } from '../io/write.ts';
 import { sha256 } from '../model/digest.ts';
 import {
+  copyRegular,
   exists,
   olderThanADay,
   readRegular,
   temporaryBeside,
   writeTogether,
   writeWhole,
-  makeFolder,
 } from '../io/files.ts';
 import { HeldFolders } from '../io/held-folders.ts';
 import { OwnFolders } from '../io/own-folders.ts';
@@ -91,7 +91,7 @@ export class FileBlobs implements Blobs {
   putFile(name: string, file: string): Promise<void> {
     return this.open((folders) => {
       this.mark();
-      copyWhole(file, folders.place(name), true);
+      copyWhole(file, folders.place(name));
     });
   }
 
@@ -109,15 +109,15 @@ export class FileBlobs implements Blobs {
     );
   }
 
-  fetch(name: string, file: string): Promise<boolean> {
-    makeFolder(dirname(file));
-    return this.open((folders) => {
+  fetch(name: string, file: string, most: number): Promise<boolean> {
+    return this.open(async (folders) => {
       try {
         const path = folders.find(name);
-        if (path !== undefined) copyWhole(path, file, false);
-        return path !== undefined;
+        if (path === undefined) return false;
+        await copyRegular(path, file, most);
+        return true;
       } catch (e) {
-        if (isMissing(e)) return false;
+        if (isMissing(e) || codeOf(e) === 'ELARGE') return false;
         throw e;
       }
     });
@@ -243,11 +243,11 @@ function linkWhole(from: string, to: string): boolean {
   return true;
 }
 
-function copyWhole(from: string, to: string, sync: boolean): void {
+function copyWhole(from: string, to: string): void {
   const temporary = temporaryBeside(to);
   try {
     copyFileSync(from, temporary);
-    if (sync) syncFile(temporary);
+    syncFile(temporary);
     renameSync(temporary, to);
   } finally {
     rmSync(temporary, { force: true });

@@ -6,6 +6,7 @@ import { sha256 } from '../model/digest.ts';
 import type { BriefRecord, BriefTest, BuildRecord, Hints, StoredFile, TestRecord } from '../model/result.ts';
 import { isBuildRecord, isTestRecord } from '../model/stored.ts';
 import type { Blobs } from './blobs.ts';
+import { ObjectCopies } from './object-copies.ts';
 import { packIndex, unpackIndex } from './scope-index.ts';
 import { parsed, sealed, unsealed, whole } from './sealed.ts';
 
@@ -29,6 +30,7 @@ const largestRead = 256 << 20;
  */
 export class Store {
   private readonly verified = new Set<string>();
+  private readonly copies: ObjectCopies;
   /** Namespaces that this run reads, in order; it writes to the first. */
   private readonly places: readonly [string, ...string[]];
 
@@ -36,6 +38,7 @@ export class Store {
     readonly blobs: Blobs,
     private readonly use: StoreUse,
   ) {
+    this.copies = new ObjectCopies(blobs, use.cache, this.verified);
     this.places = use.untrusted === undefined ? [''] : [`untrusted/${use.untrusted}/`, ''];
   }
 
@@ -68,12 +71,14 @@ export class Store {
     // An untrusted run writes its own copy even if a trusted one exists. That costs space, but keeps trust separate.
     const name = this.own(this.object(digest));
     const there = this.sizeHere(name) === size;
-    const linked = known && !(there && this.verified.has(digest)) && ((await this.blobs.link?.(name, file)) ?? false);
+    // A link would let others who may write there change this machine's file.
+    const links = known && this.use.untrusted === undefined && !(there && this.verified.has(digest));
+    const linked = links && ((await this.blobs.link?.(name, file)) ?? false);
     if (!linked && !(there && (await this.isSound(digest)))) await this.blobs.putFile(name, file);
     const local = this.blobs.local(name);
     // Garbage collection keeps recently used objects, because the record that names them is written later.
     if (local) noteUse(local);
-    else this.cacheFile(file, digest);
+    if (!local || this.use.untrusted !== undefined) this.copies.keep(file, digest);
     this.verified.add(digest);
     return stored;
   }
@@ -133,39 +138,33 @@ export class Store {
     }
   }
 
-  private cached = (digest: string): string => join(this.use.cache, digest.slice(0, 2), digest);
-
-  private cacheFile(file: string, digest: string): void {
-    const target = this.cached(digest);
-    if (!exists(target)) linkOrCopy(file, target);
-  }
-
   /**
    * The path of an object after verifying its digest. Undefined if it is missing or damaged; damaged ones are removed.
+   * Objects of a bucket, and those that others may change after they are verified (`untrusted/`), are copied first.
    */
   async path(file: StoredFile): Promise<string | undefined> {
     for (const place of this.places) {
       const name = place + this.object(file.sha256);
-      const local = this.blobs.local(name) ?? this.cached(file.sha256);
-      const shared = this.blobs.local(name) === undefined;
-      const bring = () => shared && this.blobs.fetch(name, local, file.size);
-      if (this.verified.has(file.sha256) && exists(local)) return local;
-      if (!exists(local) && !(await bring())) continue;
-      // Its size differs from the record's: it may be endless, or the record may be false. So it is neither read nor
-      // removed.
-      if (!shared && statSync(local).size !== file.size) continue;
-      for (const again of [false, true]) {
-        if (again && !(await bring())) break;
-        if ((await sha256File(local)) === file.sha256) {
-          this.verified.add(file.sha256);
-          if (shared) noteUse(local);
-          return local;
-        }
-        rmSync(local, { force: true });
-      }
-      if (place === this.places[0]) await this.blobs.remove(name);
+      const local = place === '' ? this.blobs.local(name) : undefined;
+      const path = local === undefined ? await this.copies.bring(name, file) : await this.soundHere(local, file);
+      if (typeof path === 'string') return path;
+      if (path === null && place === this.places[0]) await this.blobs.remove(name);
     }
     return undefined;
+  }
+
+  /** The path of an object of a local store. Undefined: missing; null: damaged, and removed. */
+  private async soundHere(path: string, { sha256: digest, size }: StoredFile): Promise<string | undefined | null> {
+    // Of another size than the record tells: it may be endless, or the record may be false. So it is not read.
+    if (!exists(path)) return undefined;
+    if (this.verified.has(digest)) return path;
+    if (statSync(path).size !== size) return undefined;
+    if ((await sha256File(path)) !== digest) {
+      rmSync(path, { force: true });
+      return null;
+    }
+    this.verified.add(digest);
+    return path;
   }
 
   /** Places a stored file at another path, by hard link if possible. */
