@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { error, warning, type Diagnostic } from '../../model/diagnostics.ts';
 import { exists, writeWhole } from '../../io/files.ts';
 import type { RunPolicy } from '../../plan/branch-policy.ts';
+import { sha256 } from '../../model/digest.ts';
 import { isObject } from '../../model/stored.ts';
 import type { Store } from '../../store/store.ts';
 import { isChange, type PrepareValues } from './prepare-options.ts';
@@ -46,7 +47,8 @@ export async function withLock(
         }),
       ],
     };
-  const file = join(state, 'cache', `lock-${namespaceName(like)}.yaml`);
+  // Named by its content: runs of other changes read locks of this name at the same time.
+  const file = join(state, 'cache', `lock-${namespaceName(like)}-${sha256(text).slice(0, 16)}.yaml`);
   writeWhole(file, text);
   return { values: { ...values, lock: file }, notes: [] };
 }
