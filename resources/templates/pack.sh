@@ -18,6 +18,7 @@ ln -sfn /slipway debian
 
 # Byte code of sources is no part of a package: Python makes it where they are installed. Byte code alone is a module.
 find "$tree" -path '*/__pycache__/*.pyc' -delete
+find "$tree" -path '*/*-packages/*.egg-info/SOURCES.txt' -delete
 find "$tree" -name '*.pyc' -exec sh -c 'for f; do if [ -e "${f%c}" ]; then rm "$f"; fi; done' sh {} +
 find "$tree" -depth -name __pycache__ -type d -empty -delete
 

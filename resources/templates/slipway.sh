@@ -158,6 +158,8 @@ stage() {
   # Byte code of sources holds paths and times of the build. pack.sh removes it too: its tree may be of anybody.
   find "$stage" -path '*/__pycache__/*.pyc' -delete
   find "$stage" -depth -name __pycache__ -type d -empty -delete
+  # As in Debian: this list of files depends on what was in the folder of the build, and when.
+  find "$stage" -path '*/*-packages/*.egg-info/SOURCES.txt' -delete
   find "$stage" -name '*.pyc' -exec sh -c 'for f; do if [ -e "${f%c}" ]; then rm "$f"; fi; done' sh {} +
   chmod -R u+rwX,go+rX,go-w "$stage"
 }

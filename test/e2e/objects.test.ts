@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { discard, fromNothing, resultOf, slipway, states, workspace } from './helpers.ts';
+import { debs, discard, fromNothing, resultOf, slipway, states, workspace } from './helpers.ts';
 import { writeTiny } from './tiny.ts';
 
 /** C code, with a header that one of two files includes. */
@@ -108,6 +109,28 @@ describe('object files kept between builds', () => {
     write('base/two.c', 'int base_two(void) { return 7; }\n');
     expect((await build()).base).toEqual(['two.c']);
     await same();
+  });
+
+  it('of a Python module give the package of a build from nothing, though its list of sources grows', async () => {
+    write(
+      'user/CMakeLists.txt',
+      `cmake_minimum_required(VERSION 3.10)
+project(user)
+${library}
+add_custom_target(egg ALL COMMAND sh -c "mkdir -p module.egg-info && ls -A > module.egg-info/SOURCES.txt" VERBATIM)
+add_custom_command(TARGET egg POST_BUILD COMMAND sh -c "echo Name: module > module.egg-info/PKG-INFO" VERBATIM)
+install(DIRECTORY \${CMAKE_BINARY_DIR}/module.egg-info DESTINATION lib/python3.11/site-packages)
+`,
+    );
+    write('user/two.c', 'int user_two(void) { return 12; }\n');
+    await build();
+    write('user/two.c', 'int user_two(void) { return 13; }\n');
+    expect((await build()).user).toEqual(['two.c']);
+    await same();
+    const deb = debs(folder).findLast((path) => path.includes('acme-tiny-user_'));
+    const members = execFileSync('dpkg-deb', ['--contents', deb ?? ''], { encoding: 'utf8' });
+    expect(members).toContain('/site-packages/module.egg-info/PKG-INFO');
+    expect(members).not.toContain('SOURCES.txt');
   });
 
   it('of a source with outgoing symlinks leave the targets unchanged', async () => {
