@@ -1,12 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, expect, it, vi } from 'vitest';
 import { sha256 } from '../../ts-src/model/digest.ts';
+import { readCache } from '../../ts-src/read/rosdistro-cache.ts';
 import { readUnderlays } from '../../ts-src/read/underlay.ts';
+import { portOf } from '../port.mjs';
 import { readWorkspace } from '../../ts-src/read/workspace.ts';
 
 /** An external apt repository as underlay: attacks by its owner, or by someone in between. */
@@ -90,6 +92,26 @@ it('names of fields in any case, and without a blank after the colon, are read',
   put('', 'Package:one\nVersion:1\n\npackage: two\nArchitecture: amd64\nVERSION: 2\n\nPackage: three\n\n');
   writeFileSync(join(suite, 'InRelease'), release(line('')));
   expect(await read()).toEqual({ one: '1', two: '2' });
+});
+
+it('caches of rosdistro whose addresses differ in a character that no file name has are two', async () => {
+  const server = createServer(({ url }, response) => response.end(`of ${url ?? ''}`));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const file = join(folder, 'distro.yaml');
+  writeFileSync(
+    file,
+    'organization: acme\ndistributions: {d: {platforms: [p], folders: [src], ros_version: 1}}\n' +
+      'platforms: {p: {os: debian, release: bookworm}}\n',
+  );
+  const workspace = await readWorkspace(file, join(folder, 'state'));
+  const settings = workspace.ok ? workspace.value.distro.distributions.d : undefined;
+  if (!workspace.ok || !settings) throw new Error(JSON.stringify(workspace.diagnostics));
+  for (const path of ['acme/robots', 'acme_robots'])
+    await readCache(workspace.value, settings, { url: `http://127.0.0.1:${portOf(server)}/${path}`, line: 1 });
+  server.close();
+  const copies = join(folder, 'state/caches');
+  const texts = readdirSync(copies).map((name) => readFileSync(join(copies, name), 'utf8'));
+  expect(texts.sort()).toEqual(['of /acme/robots', 'of /acme_robots']);
 });
 
 it('a server that sends without end is cut off', async () => {

@@ -27,6 +27,10 @@ export interface Cache {
   manifest(packageName: string): Result<Manifest> | undefined;
 }
 
+/** The path of a remote cache's copy. Others may choose a URL that differs only in what a name can't hold. */
+const copyOf = (state: string, url: string): string =>
+  join(state, 'caches', `${url.replace(/[^A-Za-z0-9.-]+/g, '_').slice(-100)}-${sha256(url).slice(0, 16)}`);
+
 /** The cache named by distro.yaml or the index; undefined if there is none. */
 export async function readCache(
   workspace: Workspace,
@@ -40,7 +44,7 @@ export async function readCache(
     const { index = workspace.file } = workspace.distro;
     const at = { file: index, line };
     if (/^https?:\/\//.test(url)) {
-      const fetched = await refreshed(url, join(workspace.state, 'caches', url.replace(/[^A-Za-z0-9.-]+/g, '_')));
+      const fetched = await refreshed(url, copyOf(workspace.state, url));
       const placed = fetched.diagnostics.map((d) => ({ ...d, ...at }));
       if (!fetched.ok) return { ok: false, diagnostics: placed };
       diagnostics.push(...placed);
