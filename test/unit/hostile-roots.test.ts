@@ -2,6 +2,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, 
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import { privateFolder } from '../../ts-src/io/files.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
@@ -127,6 +128,35 @@ it('what a base fetches instead of a listed package reaches no root, and no laye
   const other: Base = { ...own, archive: '4'.repeat(64), folder: join(folder, 'four'), lists: join(folder, 'lists-4') };
   writeList(other.lists, 'lib=1:2', (fetched = 'replaced!'));
   expect(await layerOf(other)).not.toEqual(layer);
+});
+
+it('a download of an untrusted run delays no other run, and a program of a base has limits', async () => {
+  const own: Base = { ...base, archive: '5'.repeat(64), folder: join(folder, 'five'), lists: join(folder, 'lists-5') };
+  writeList(own.lists, 'lib=1', 'content');
+  const entries: Entry[] = [];
+  const held: (() => void)[] = [];
+  const driver: Driver = {
+    ...unshareDriver(),
+    ready: () => Promise.resolve(true),
+    enter: async (entry) => {
+      entries.push(entry);
+      if (entry.root.keep) mkdirSync(entry.root.keep, { recursive: true });
+      const place = entry.binds.find((b) => b.to === '/fetched');
+      if (place && !held.length) await new Promise<void>((done) => held.push(done));
+      if (place) writeFileSync(join(place.from, 'lib_1_amd64.deb'), 'content');
+      return { code: 0, signal: null, stdout: '', stderr: '' };
+    },
+  };
+  const room = { driver, state, base: own, log: join(folder, 'log'), proxy: () => Promise.resolve(undefined) };
+  const untrusted = new PackageDownloads({ ...room, namespace: 'pr' }).fetch(['lib=1']);
+  while (!held.length) await setTimeout(10);
+  expect((await new SystemLayers(room).root(['lib=1'])).ok).toBe(true);
+  held[0]?.();
+  expect((await untrusted).ok).toBe(true);
+  for (const { signal, limits, binds } of entries) {
+    expect(signal).toBeDefined();
+    if (!binds.some((b) => b.to === '/fetched')) expect(limits?.disk).toBeGreaterThan(0);
+  }
 });
 
 it('folders of roots are accessible to their owner only, also those that an earlier version left open', async () => {

@@ -14,7 +14,7 @@ import { recordRun } from '../engine/runs.ts';
 import { versionsOf, type Limits, type Session } from '../engine/session.ts';
 import { refused } from '../engine/build/pack.ts';
 import { mirrorSystems } from '../engine/system-packages.ts';
-import { moved, platformsOf } from '../engine/system-lock.ts';
+import { keepPlatforms, moved, platformsOf } from '../engine/system-lock.ts';
 
 /** What was requested of a build beside its options. */
 export interface Wanted {
@@ -28,8 +28,8 @@ export interface Wanted {
 }
 
 export async function lockOfRun(planned: Planned, session: Session, channel: string): Promise<string> {
-  const { workspace, plan, distributions } = planned;
-  const platforms = await platformsOf(workspace, session.graphs);
+  const { plan, distributions } = planned;
+  const platforms = await platformsOf(session.graphs);
   return lockText({ plan, distributions, platforms, versions: await versionsOfRun(planned, session, channel) });
 }
 
@@ -65,7 +65,8 @@ export async function endBuild(
   const { graphs: runs, store } = session;
   const results = resultsOf(runs);
   if (published.diagnostics.length) showDiagnostics(published.diagnostics);
-  const platforms = await platformsOf(workspace, runs);
+  const platforms = await platformsOf(runs);
+  if (store.namespace === undefined) keepPlatforms(workspace, platforms);
   if (planned.lock) showDiagnostics(moved(planned.lock, platforms));
   if (workspace.distro.mirror === 'state') showDiagnostics(await mirrorSystems(runs));
   const verdicts = await judgeTests(runs, store, plan.stamp);

@@ -118,10 +118,12 @@ async function layers({ state, sizes, days, driver }: Survey, folder: string): P
 /** A base's folder; a former version cut the digests shorter. */
 const baseFolder = /^(?:[0-9a-f]{16}-[0-9a-f]{8}|[0-9a-f]{24}-[0-9a-f]{24})$/;
 
-async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThing[]> {
+async function bases(survey: Survey): Promise<MachineThing[]> {
+  const { state, sizes, days, driver } = survey;
   const found: MachineThing[] = [];
   for (const platform of entries(state, 'bases', /^[A-Za-z0-9]/)) {
     const folder = join('bases', platform);
+    found.push(...plain(survey, 'left over', folder, /^fetch-/));
     const current = readJson<{ folder: string }>(join(state, folder, 'current.json'))?.folder;
     for (const name of entries(state, folder, baseFolder)) {
       const path = join(state, folder, name);
@@ -129,7 +131,11 @@ async function bases({ state, sizes, days, driver }: Survey): Promise<MachineThi
       const newest = current?.endsWith(`/${platform}/${name}`) === true;
       found.push({
         kind: 'bases',
-        paths: [path, ...(newest ? [join(state, folder, 'current.json')] : [join(state, folder, `kept-${name}.json`)])],
+        paths: [
+          path,
+          `${path}.lock`,
+          ...(newest ? [join(state, folder, 'current.json')] : [join(state, folder, `kept-${name}.json`)]),
+        ],
         used,
         until: used + days * day * (newest ? baseFactor : 1),
         held: newest,

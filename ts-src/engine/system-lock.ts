@@ -26,11 +26,8 @@ function isLocked(value: unknown): value is LockedPlatform {
   return typeof base === 'string' && typeof packages === 'object' && packages !== null;
 }
 
-/** The system packages of a run's roots, by platform and architecture. Saves them for `slipway lock`. */
-export async function platformsOf(
-  workspace: Pick<Workspace, 'state' | 'distro'>,
-  runs: readonly TaskGraph[],
-): Promise<Lockfile['platforms']> {
+/** The system packages of a run's roots, by platform and architecture. */
+export async function platformsOf(runs: readonly TaskGraph[]): Promise<Lockfile['platforms']> {
   const platforms: Record<string, LockedPlatform> = {};
   for (const graph of runs) {
     const locked = (platforms[`${graph.target.platform}-${graph.target.architecture}`] ??= {
@@ -46,9 +43,12 @@ export async function platformsOf(
       locked.packages[p.slice(0, at)] = p.slice(at + 1);
     }
   }
-  writeWhole(file(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
   return platforms;
 }
+
+/** Saves what `platformsOf` returned, for `slipway lock`. */
+export const keepPlatforms = (workspace: Pick<Workspace, 'state' | 'distro'>, platforms: Lockfile['platforms']): void =>
+  writeWhole(file(workspace), JSON.stringify({ ...knownPlatforms(workspace), ...platforms }));
 
 /** Warns about locked system packages that the archive no longer serves: the builds use other versions. */
 export function moved(lock: Lockfile, platforms: Lockfile['platforms']): Diagnostic[] {

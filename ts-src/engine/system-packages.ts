@@ -61,7 +61,15 @@ export async function openSystem(
   const mirror = mirrored ? new PackageMirror(store, base.value.archive) : undefined;
   return good({
     system,
-    layers: new SystemLayers({ driver, state, base: base.value, proxy, log: logOf(state), mirror }),
+    layers: new SystemLayers({
+      driver,
+      state,
+      base: base.value,
+      proxy,
+      log: logOf(state),
+      mirror,
+      namespace: store.namespace,
+    }),
   });
 }
 

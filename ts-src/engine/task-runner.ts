@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockPatience, withMutex } from '../io/mutex.ts';
+import { sha256 } from '../model/digest.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import { docsRecordName, type DocRecord } from '../model/docs.ts';
 import type { BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
@@ -103,7 +104,13 @@ export class TaskRunner {
   ): Promise<TaskOutcome> {
     const { options } = this;
     const p = packageOf(graph, task);
-    const lock = join(options.state, 'locks', resolved.key);
+    // Trusted runs use no result of an untrusted one, and wait for none.
+    const { namespace } = options.store;
+    const lock = join(
+      options.state,
+      'locks',
+      `${resolved.key}${namespace === undefined ? '' : `-${sha256(namespace).slice(0, 16)}`}`,
+    );
     const outcome = await withMutex(
       lock,
       async () => {

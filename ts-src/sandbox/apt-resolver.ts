@@ -6,6 +6,7 @@ import { exists, readJson, writeWhole } from '../io/files.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
+import { aptLimits } from './limits.ts';
 import { newScratch } from './scratch.ts';
 import { reasonOf } from '../io/process.ts';
 
@@ -156,6 +157,7 @@ export class AptResolver {
       network: false,
       user: 'root',
       work,
+      ...aptLimits(this.state),
       env: aptEnvironment(undefined),
       binds: [...listBinds(this.base), { from: join(work, 'sets'), to: '/sets', readOnly: true }],
       command: [

@@ -18,6 +18,7 @@ import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { firstError, makeBaseArchive, watchRoom } from './base-archive.ts';
 import type { Driver } from './driver.ts';
+import { aptLimits } from './limits.ts';
 import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
@@ -242,6 +243,7 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
     network: false,
     user: 'root',
     work: newScratch(state),
+    ...aptLimits(state),
     env: aptEnvironment(undefined),
     binds: [
       { from: base.lists, to: '/var/lib/apt/lists', readOnly: true },

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import { makeFolder } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
 import type { Bind, Entry } from './driver.ts';
 import { removedFiles } from './open-files.ts';
@@ -31,7 +32,11 @@ export async function withDiskLimit(
   ofProcesses = removedFiles,
 ): Promise<Outcome> {
   const { disk, files = Infinity } = entry.limits ?? {};
-  const folders = entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from);
+  const { keep } = entry.root;
+  const folders = [
+    ...entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from),
+    ...(keep ? [makeFolder(keep)] : []),
+  ];
   const [first] = folders;
   if (disk === undefined || first === undefined) return enter(entry);
   const controller = new AbortController();

@@ -1,5 +1,6 @@
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { sha256 } from '../model/digest.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { noteUse } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
@@ -30,6 +31,8 @@ export interface LayersRoom {
   base: Base;
   proxy: () => Promise<string | undefined>;
   log: string;
+  /** The namespace of an untrusted run in the store. */
+  namespace?: string | undefined;
   /** Packages are stored here, and taken from here before any archive. Undefined: archives only. */
   mirror?: PackageMirror | undefined;
 }
@@ -61,7 +64,10 @@ export class PackageDownloads {
           hint: 'make a new base system with --renew-base; its apt must not pack lists (Acquire::GzipIndexes)',
         }),
       );
-    return withMutex(join(this.room.state, 'archives.lock'), async () => {
+    // A base of an untrusted run may keep its lock for as long as a download may take.
+    const { namespace } = this.room;
+    const lock = `archives${namespace === undefined ? '' : `-${sha256(namespace).slice(0, 16)}`}.lock`;
+    return withMutex(join(this.room.state, 'locks', lock), async () => {
       const lacking = () => {
         const held = readdirSync(this.archives());
         const found = packages.map((p) => held.find((h) => h.startsWith(filePrefix(p))));

@@ -134,7 +134,8 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   if (now) return good(now);
   if (request.makes === false) return notHere(name, architecture);
   return withMutex(
-    join(folder, 'lock'),
+    // Others wait for this base only: one of an untrusted run may take its time.
+    join(folder, `${baseFolderName(wanted)}.lock`),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -157,7 +158,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   request.progress(`fetching the base system of ${name} (${architecture}) from the store`);
   const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
   if (!tar || !lists) return lost('whole base', name, wanted.digest);
-  const work = join(folder, `new-${process.pid}`);
+  const work = join(folder, `fetch-${baseFolderName(wanted)}`);
   await driver.remove(work);
   mkdirSync(join(privateFolder(work), 'lists'));
   const unzipped = await run('sh', [

@@ -8,6 +8,7 @@ import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment } from './base-system.ts';
 import { PackageDownloads, shortList, type LayersRoom } from './package-downloads.ts';
+import { aptLimits } from './limits.ts';
 import { newScratch } from './scratch.ts';
 
 const statusFile = 'var/lib/dpkg/status';
@@ -108,6 +109,7 @@ export class SystemLayers {
       network: false,
       user: 'root',
       work,
+      ...aptLimits(this.room.state),
       env: aptEnvironment(undefined),
       log: this.room.log,
       binds: [

@@ -42,6 +42,11 @@ export class Store {
     this.places = use.untrusted === undefined ? [''] : [`untrusted/${use.untrusted}/`, ''];
   }
 
+  /** The namespace of an untrusted run. */
+  get namespace(): string | undefined {
+    return this.use.untrusted;
+  }
+
   private object = (digest: string): string => `objects/${digest.slice(0, 2)}/${digest}`;
   private named = (kind: string, key: string): string => `${kind}/${key.slice(0, 2)}/${key}.json`;
   private own = (name: string): string => this.places[0] + name;

@@ -110,7 +110,7 @@ passphrase.`,
         return exit.failed;
       }
       const channel = await openChannel(session.store, bundle.pipeline.channel, true);
-      const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
+      const platforms = await platformsOf(session.graphs);
       const lock = renderLock(
         makeLock(bundle.plan.stamp, session.input.distributions, platforms, await publishedVersions(session, loaded)),
       );
@@ -223,7 +223,7 @@ async function tell(session: Session, loaded: Loaded, output: string, happened: 
   const before: LastGood = bundle.subject || bundle.untrusted !== undefined ? await lastGood(session) : new Map();
   if (bundle.subject) tellBefore(session, loaded, before);
   const abi = bundle.untrusted === undefined ? [] : await tellAbi(session, loaded, before, output);
-  const platforms = await platformsOf({ state: session.input.state, distro: bundle.distro }, session.graphs);
+  const platforms = await platformsOf(session.graphs);
   const notes = notesOf(loaded, happened);
   showDiagnostics(
     await writeOutputs({
