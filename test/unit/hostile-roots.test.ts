@@ -9,6 +9,7 @@ import { sha256 } from '../../ts-src/model/digest.ts';
 import type { Base } from '../../ts-src/sandbox/base-system.ts';
 import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
 import { downloadsFolder } from '../../ts-src/sandbox/fetched-packages.ts';
+import { ListedPackages } from '../../ts-src/sandbox/listed-packages.ts';
 import { PackageDownloads } from '../../ts-src/sandbox/package-downloads.ts';
 import { keepPlainFiles } from '../../ts-src/sandbox/plain-files.ts';
 import { closeScratch, openScratch } from '../../ts-src/sandbox/scratch.ts';
@@ -128,6 +129,26 @@ it('what a base fetches instead of a listed package reaches no root, and no laye
   const other: Base = { ...own, archive: '4'.repeat(64), folder: join(folder, 'four'), lists: join(folder, 'lists-4') };
   writeList(other.lists, 'lib=1:2', (fetched = 'replaced!'));
   expect(await layerOf(other)).not.toEqual(layer);
+  // apt removes what a package conflicts with, by the lists: the same files in them do not make the same layer.
+  const third: Base = { ...own, archive: '5'.repeat(64), folder: join(folder, 'five'), lists: join(folder, 'lists-5') };
+  writeList(third.lists, 'lib=1:2', (fetched = 'as listed'));
+  expect(await layerOf(third)).toEqual(layer);
+  const fourth: Base = { ...own, archive: '6'.repeat(64), folder: join(folder, 'six'), lists: join(folder, 'lists-6') };
+  writeList(fourth.lists, 'lib=1:2', fetched, 'amd64\nConflicts: compiler,\n debhelper');
+  expect(await layerOf(fourth)).not.toEqual(layer);
+});
+
+it('lists that name a version of a package without end are no lists', () => {
+  const lists = join(folder, 'lists-7');
+  const read = (count: number) => {
+    writeList(lists, 'lib=1', 'a');
+    const one = readFileSync(join(lists, 'a_Packages'), 'utf8');
+    const all = Array.from({ length: count }, (_, i) => one.replace(/SHA256: .*/, `SHA256: ${sha256(String(i))}`));
+    writeFileSync(join(lists, 'a_Packages'), all.join('\n'));
+    return ListedPackages.of({ lists, folder: join(folder, `seven-${count}`), archive: '7'.repeat(64) });
+  };
+  expect(read(20)?.contentOf('lib=1').split('\n').length).toBe(20);
+  expect(read(2000)).toBeUndefined();
 });
 
 it('a download of an untrusted run delays no other run, and a program of a base has limits', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exists, readIf, writeWhole } from '../io/files.ts';
 import { partsOf } from '../text/cut.ts';
 import { fieldOf } from '../text/stanza.ts';
+import { sha256 as digestOf } from '../model/digest.ts';
 import { isDigest } from '../model/stored.ts';
 import type { Base } from './base-system.ts';
 import { filePrefix } from './package-mirror.ts';
@@ -11,13 +12,19 @@ import { filePrefix } from './package-mirror.ts';
 const largestList = 256 << 20;
 /** Maximum number of packages in all lists; Debian has 70,000. */
 const mostPackages = 2_000_000;
+/** Maximum length of what lists tell of one version of a package: more than a hundred archives that differ. */
+const mostContent = 16 << 10;
+
+/** What apt decides by, besides names and versions, when it installs a package. */
+const relations =
+  /^(?:Pre-Depends|Depends|Conflicts|Breaks|Replaces|Provides|Essential|Important|Protected|Multi-Arch):.*(?:\n[ \t].*)*/gim;
 
 /**
  * What apt's lists tell of the content of packages. apt itself is not asked: it is a program of the base, and takes a
  * file that it finds among its downloads for the package if the size is right.
  */
 export class ListedPackages {
-  /** The beginning of a package's file name → its architectures and digests, such as `all 01ab…`. */
+  /** The beginning of a package's file name → its architectures, and digests of the file and of its relations. */
   private constructor(private readonly contents: ReadonlyMap<string, string>) {}
 
   /**
@@ -25,7 +32,7 @@ export class ListedPackages {
    * read is kept beside them.
    */
   static of(base: Pick<Base, 'lists' | 'folder' | 'archive'>): ListedPackages | undefined {
-    const kept = join(base.folder, `contents-${base.archive.slice(0, 16)}`);
+    const kept = join(base.folder, `listed-${base.archive.slice(0, 16)}`);
     const known = readIf(kept);
     if (known !== undefined) return new ListedPackages(new Map(known.split('\n\n').map(entryOf)));
     const contents = readLists(base.lists);
@@ -34,13 +41,17 @@ export class ListedPackages {
     return new ListedPackages(contents);
   }
 
-  /** What `name=version` holds: the digests of its files. Several if archives differ; empty if no list names it. */
+  /**
+   * What `name=version` does in a root: the digests of its files, and of its relations in the lists, by which apt may
+   * install other packages or remove some. Several if archives differ; empty if no list names it.
+   */
   contentOf = (pinned: string): string => this.contents.get(filePrefix(pinned)) ?? '';
 
   /** Whether a file with this name, as apt writes it, and with this SHA-256 is a package of the lists. */
   has(name: string, sha256: string): boolean {
     const [, prefix = '', architecture = ''] = /^([^_]+_[^_]+_)([^_]+)\.deb$/.exec(name) ?? [];
-    return (this.contents.get(prefix) ?? '').split('\n').includes(`${architecture} ${sha256}`);
+    const wanted = `${architecture} ${sha256} `;
+    return (this.contents.get(prefix) ?? '').split('\n').some((own) => own.startsWith(wanted));
   }
 }
 
@@ -56,22 +67,24 @@ function readLists(lists: string): Map<string, string> | undefined {
   const contents = new Map<string, string>();
   for (const name of names)
     for (const stanza of partsOf(readFileSync(join(lists, name), 'latin1'), '\n\n')) {
-      add(stanza, contents);
-      if (contents.size > mostPackages) return undefined;
+      if (!add(stanza, contents) || contents.size > mostPackages) return undefined;
     }
   return contents.size ? contents : undefined;
 }
 
-function add(stanza: string, contents: Map<string, string>): void {
+/** Adds a package of a list. False if lists name its version too often. */
+function add(stanza: string, contents: Map<string, string>): boolean {
   const [name, version] = [fieldOf(stanza, 'Package'), fieldOf(stanza, 'Version')];
   const digest = fieldOf(stanza, 'SHA256');
-  if (name === undefined || version === undefined || !isDigest(digest)) return;
+  if (name === undefined || version === undefined || !isDigest(digest)) return true;
   const prefix = filePrefix(`${name}=${version}`);
   const before = contents.get(prefix);
-  const own = `${fieldOf(stanza, 'Architecture') ?? ''} ${digest}`;
+  const related = digestOf((stanza.match(relations) ?? []).join('\n')).slice(0, 32);
+  const own = `${fieldOf(stanza, 'Architecture') ?? ''} ${digest} ${related}`;
   // Copies: parts of a text would keep all of it in memory.
   if (before === undefined) contents.set(copied(prefix), copied(own));
   else if (!before.split('\n').includes(own)) contents.set(prefix, `${before}\n${copied(own)}`);
+  return (before?.length ?? 0) < mostContent;
 }
 
 const copied = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
