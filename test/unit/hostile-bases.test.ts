@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { baseFolderName, listsDigest } from '../../ts-src/sandbox/base-system.ts';
+import { baseFolderName } from '../../ts-src/sandbox/base-folder.ts';
+import { ensureBase, listsDigest, wantedBase } from '../../ts-src/sandbox/base-system.ts';
+import type { Platform } from '../../ts-src/model/distro.ts';
 import type { Driver } from '../../ts-src/sandbox/driver.ts';
-import { storedBase } from '../../ts-src/sandbox/stored-base.ts';
+import { keepBase, storedBase } from '../../ts-src/sandbox/stored-base.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
@@ -78,4 +80,54 @@ it('cached values of the state come from the trusted namespace only', async () =
   // Answers of apt go into the state.
   const source = readFileSync(join(import.meta.dirname, '../../ts-src/engine/system-packages.ts'), 'utf8');
   expect(source).not.toContain('store.readJson');
+});
+
+it('a base in use stays where it is when the same one is made again, or another one for its platform', async () => {
+  const state = join(folder, 'shared');
+  const docker: Driver = {
+    ...driver,
+    name: 'docker',
+    unpack: (_: string, root: string) => {
+      mkdirSync(join(root, 'var/lib/dpkg'), { recursive: true });
+      writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+      return Promise.resolve(ended);
+    },
+  };
+  const platform: Platform = {
+    os: 'debian',
+    release: 'bookworm',
+    architectures: ['amd64'],
+    renew_days: 14,
+    underlays: {},
+    mirror: { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted: false },
+    include: [],
+  };
+  /** The base of a platform that includes a package, made from the content of the other driver's base. */
+  const made = async (include: string, days: number) => {
+    const own = { ...platform, include: [include] };
+    const sibling = join(state, 'bases/p-amd64', include);
+    mkdirSync(join(sibling, 'lists'), { recursive: true });
+    writeFileSync(join(sibling, 'base.tar'), include);
+    writeFileSync(join(sibling, 'lists/deb_InRelease'), 'signed');
+    const { wanted } = wantedBase(folder, own, 'amd64');
+    const record = { wanted, tar: join(sibling, 'base.tar'), lists: join(sibling, 'lists'), made: 1 };
+    writeFileSync(join(state, 'bases/p-amd64/current.json'), JSON.stringify(record));
+    const request = { state, distroRoot: folder, name: 'p', platform: own, architecture: 'amd64' };
+    const now = (1 + days * 86_400) * 1000;
+    const log = join(folder, 'base.log');
+    const base = await ensureBase({ ...request, driver: docker, now, log, progress: () => undefined });
+    if (!base.ok) throw new Error(base.diagnostics[0]?.message);
+    return base.value;
+  };
+  const first = await made('cmake', 0);
+  writeFileSync(join(first.root, 'used'), '');
+  expect((await made('cmake', 20)).root).toBe(first.root);
+  expect(existsSync(join(first.root, 'used'))).toBe(true);
+  const store = await openStore('file:store', folder, state, undefined);
+  await keepBase(store, first, join(folder, 'packed'));
+  expect((await made('git', 0)).root).not.toBe(first.root);
+  const request = { driver: docker, store, state, name: 'p', architecture: 'amd64', wanted: first };
+  const taken = await storedBase({ ...request, progress: () => undefined });
+  expect(taken.ok && taken.value.root).toBe(first.root);
+  expect(existsSync(join(first.root, 'used'))).toBe(true);
 });

@@ -134,7 +134,8 @@ async function bases(survey: Survey): Promise<MachineThing[]> {
         paths: [
           path,
           `${path}.lock`,
-          ...(newest ? [join(state, folder, 'current.json')] : [join(state, folder, `kept-${name}.json`)]),
+          join(state, folder, `kept-${name}.json`),
+          ...(newest ? [join(state, folder, 'current.json')] : []),
         ],
         used,
         until: used + days * day * (newest ? baseFactor : 1),

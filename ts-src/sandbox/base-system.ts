@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, realpathSync, renameSync } from 'node:fs';
+import { lstatSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
@@ -17,6 +17,7 @@ import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { firstError, makeBaseArchive, watchRoom } from './base-archive.ts';
+import { baseFolderName, basesFolder, isWhole, keptFile } from './base-folder.ts';
 import type { Driver } from './driver.ts';
 import { aptLimits } from './limits.ts';
 import { notHere } from './missing-base.ts';
@@ -90,16 +91,6 @@ interface Target extends ReturnType<typeof wantedBase> {
   work: string;
 }
 
-/** Folder of a platform's bases; `current.json` names the current one. */
-export function basesFolder(driverName: Driver['name'], state: string, name: string, architecture: string): string {
-  const all = makeFolder(join(state, 'bases'));
-  return join(realpathSync(all), `${name}-${architecture}${driverName === 'docker' ? '-docker' : ''}`);
-}
-
-/** The folder name of a base, among those of its platform. */
-export const baseFolderName = ({ digest, archive }: Pick<Base, 'digest' | 'archive'>): string =>
-  `${digest.slice(0, 24)}-${archive.slice(0, 24)}`;
-
 /**
  * The base of a platform: the current one while it is younger than `renew_days`, else a new one by mmdebstrap.
  * Concurrent runs make it once.
@@ -142,7 +133,7 @@ function currentBase(request: BaseRequest, { folder, wanted }: Target): CurrentB
 
 /** Makes a base in its own folder, moves it into place, and updates `current.json`. */
 async function makeBase(request: BaseRequest, target: Target): Promise<Result<Base>> {
-  const { driver, state, name, now } = request;
+  const { driver, state, now } = request;
   const { folder, work, wanted, sources } = target;
   for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
   const lists = makeFolder(join(work, 'lists'));
@@ -160,7 +151,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   const unpacked = await driver.unpack(tar, join(work, 'root'));
   if (unpacked.code !== 0) {
     await driver.remove(work);
-    return bad(error('base-failed', `can't unpack the base of '${name}': ${reasonOf(unpacked)}`));
+    return bad(error('base-failed', `can't unpack the base of '${request.name}': ${reasonOf(unpacked)}`));
   }
   if (shared && basename(shared.lists) === 'lists') {
     await run('rm', ['-rf', lists]);
@@ -168,9 +159,14 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   }
   await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
-  const final = join(folder, baseFolderName({ digest, archive }));
-  if (exists(final)) await driver.remove(final);
-  renameSync(work, final);
+  const name = baseFolderName({ digest, archive });
+  const final = join(folder, name);
+  // The same base again: roots of other runs may be on it.
+  if (await isWhole(driver, join(final, 'root'))) await driver.remove(work);
+  else {
+    if (exists(final)) await driver.remove(final);
+    renameSync(work, final);
+  }
   const base: CurrentBase = {
     digest,
     archive,
@@ -187,6 +183,8 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   const prepared = await prepareBase(driver, state, base);
   if (!prepared.ok) return prepared;
   base.packages = prepared.value;
+  // Runs that were planned with it find it here, also when another one is current.
+  writeWhole(keptFile(folder, base), JSON.stringify(base));
   writeWhole(join(folder, 'current.json'), JSON.stringify(base));
   return good(base);
 }

@@ -6,16 +6,8 @@ import { isDigest, isObject, isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
-import {
-  baseFolderName,
-  basesFolder,
-  ensureBase,
-  listsDigest,
-  prepareBase,
-  wantedBase,
-  type Base,
-  type BaseRequest,
-} from './base-system.ts';
+import { baseFolderName, basesFolder, isWhole, keptFile } from './base-folder.ts';
+import { ensureBase, listsDigest, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
@@ -113,16 +105,15 @@ export interface StoredRequest {
 export async function storedBase(request: StoredRequest): Promise<Result<Base>> {
   const { driver, state, name, architecture, wanted } = request;
   const folder = basesFolder(driver.name, state, name, architecture);
-  const kept = join(folder, `kept-${baseFolderName(wanted)}.json`);
+  const kept = keptFile(folder, wanted);
   const there = async (): Promise<Base | undefined> => {
     for (const file of [join(folder, 'current.json'), kept]) {
       const base = readJson<Base>(file);
       if (
         base?.digest === wanted.digest &&
         base.archive === wanted.archive &&
-        exists(join(base.root, 'var/lib/dpkg/status')) &&
         exists(base.lists) &&
-        (await driver.ready(base.root))
+        (await isWhole(driver, base.root))
       ) {
         noteUse(privateFolder(base.folder));
         return base;
