@@ -152,7 +152,7 @@ it('lists that name a version of a package without end are no lists', () => {
 });
 
 it('a download of an untrusted run delays no other run, and a program of a base has limits', async () => {
-  const own: Base = { ...base, archive: '5'.repeat(64), folder: join(folder, 'five'), lists: join(folder, 'lists-5') };
+  const own: Base = { ...base, archive: '8'.repeat(64), folder: join(folder, 'eight'), lists: join(folder, 'lists-8') };
   writeList(own.lists, 'lib=1', 'content');
   const entries: Entry[] = [];
   const held: (() => void)[] = [];

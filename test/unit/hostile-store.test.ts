@@ -21,7 +21,7 @@ import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 import { Store } from '../../ts-src/store/store.ts';
 import { packIndex, unpackIndex } from '../../ts-src/store/scope-index.ts';
-import { sealed } from '../../ts-src/store/sealed.ts';
+import { parsed, sealed } from '../../ts-src/store/sealed.ts';
 import { lockName } from '../../ts-src/farm/run-manifest.ts';
 import { each, mutations } from './mutations.ts';
 import { folder, publish, store, suitesOf } from './published.ts';
@@ -218,4 +218,10 @@ it('what a bucket gives for an object has its name only if it is that object', a
   expect(written).toHaveLength(2);
   expect(written).not.toContain(join(place, stored.sha256));
   expect(readdirSync(place)).toEqual([]);
+});
+
+it('a JSON text with millions of values counts as damaged before it takes the memory', () => {
+  const text = (count: number) => Buffer.from(`{"x":[${'[],'.repeat(count)}[]],"long":"${'x'.repeat(20 << 20)}"}`);
+  expect(parsed(text(1000))).toBeDefined();
+  expect(parsed(text(9_000_000))).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, makeFolder } from '../io/files.ts';
 import type { Driver } from './driver.ts';
@@ -26,3 +26,16 @@ export const keptFile = (folder: string, base: BaseDigests): string =>
 /** Whether a base's root is complete: it gets its place as a whole. */
 export const isWhole = async (driver: Driver, root: string): Promise<boolean> =>
   exists(join(root, 'var/lib/dpkg/status')) && (await driver.ready(root));
+
+/** The lock of a base's place, below its platform's folder. */
+export const baseLock = (folder: string, base: BaseDigests): string => join(folder, `${baseFolderName(base)}.lock`);
+
+/**
+ * Moves a base that was made in `work` to its place. One that is there stays, since roots of other runs may be on it;
+ * the new one is removed then. The caller holds `baseLock`.
+ */
+export async function placeBase(driver: Driver, work: string, final: string): Promise<void> {
+  if (await isWhole(driver, join(final, 'root'))) return driver.remove(work);
+  if (exists(final)) await driver.remove(final);
+  renameSync(work, final);
+}

@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, renameSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
@@ -17,7 +17,7 @@ import { reasonOf, run } from '../io/process.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { firstError, makeBaseArchive, watchRoom } from './base-archive.ts';
-import { baseFolderName, basesFolder, isWhole, keptFile } from './base-folder.ts';
+import { baseFolderName, baseLock, basesFolder, keptFile, placeBase } from './base-folder.ts';
 import type { Driver } from './driver.ts';
 import { aptLimits } from './limits.ts';
 import { notHere } from './missing-base.ts';
@@ -133,7 +133,7 @@ function currentBase(request: BaseRequest, { folder, wanted }: Target): CurrentB
 
 /** Makes a base in its own folder, moves it into place, and updates `current.json`. */
 async function makeBase(request: BaseRequest, target: Target): Promise<Result<Base>> {
-  const { driver, state, now } = request;
+  const { driver, state, name, now } = request;
   const { folder, work, wanted, sources } = target;
   for (const entry of readdirSync(folder)) if (entry.startsWith('new-')) await driver.remove(join(folder, entry));
   const lists = makeFolder(join(work, 'lists'));
@@ -151,7 +151,7 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   const unpacked = await driver.unpack(tar, join(work, 'root'));
   if (unpacked.code !== 0) {
     await driver.remove(work);
-    return bad(error('base-failed', `can't unpack the base of '${request.name}': ${reasonOf(unpacked)}`));
+    return bad(error('base-failed', `can't unpack the base of '${name}': ${reasonOf(unpacked)}`));
   }
   if (shared && basename(shared.lists) === 'lists') {
     await run('rm', ['-rf', lists]);
@@ -159,14 +159,8 @@ async function makeBase(request: BaseRequest, target: Target): Promise<Result<Ba
   }
   await keepPlainFiles(lists);
   const archive = await listsDigest(lists);
-  const name = baseFolderName({ digest, archive });
-  const final = join(folder, name);
-  // The same base again: roots of other runs may be on it.
-  if (await isWhole(driver, join(final, 'root'))) await driver.remove(work);
-  else {
-    if (exists(final)) await driver.remove(final);
-    renameSync(work, final);
-  }
+  const final = join(folder, baseFolderName({ digest, archive }));
+  await withMutex(baseLock(folder, { digest, archive }), () => placeBase(driver, work, final));
   const base: CurrentBase = {
     digest,
     archive,

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -6,7 +6,7 @@ import { isDigest, isObject, isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
-import { baseFolderName, basesFolder, isWhole, keptFile } from './base-folder.ts';
+import { baseFolderName, baseLock, basesFolder, isWhole, keptFile, placeBase } from './base-folder.ts';
 import { ensureBase, listsDigest, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { notHere } from './missing-base.ts';
@@ -126,7 +126,7 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   if (request.makes === false) return notHere(name, architecture);
   return withMutex(
     // Others wait for this base only: one of an untrusted run may take its time.
-    join(folder, `${baseFolderName(wanted)}.lock`),
+    baseLock(folder, wanted),
     async () => {
       const other = await there();
       if (other) return good(other);
@@ -173,8 +173,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   const unpacked = await driver.unpack(join(work, 'base.tar'), join(work, 'root'));
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
   const final = join(folder, baseFolderName(wanted));
-  if (exists(final)) await driver.remove(final);
-  renameSync(work, final);
+  await placeBase(driver, work, final);
   const base = baseIn(final, wanted, stored);
   const prepared = await prepareBase(driver, state, base);
   return prepared.ok ? good({ ...base, packages: prepared.value }) : prepared;

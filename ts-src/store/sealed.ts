@@ -13,8 +13,26 @@ export function unsealed<T>(data: Buffer | undefined): T | undefined {
   return data.toString('latin1', 0, 64) === sha256(text) ? (parsed(text) as T | undefined) : undefined;
 }
 
-/** Parses JSON; undefined if it is invalid. */
+/**
+ * Maximum number of values in a stored JSON text. Its size alone says little: 140 million empty lists are 440 MB of
+ * text, which take 5 GB and minutes in which nothing ends the process.
+ */
+const mostValues = 16 << 20;
+
+/** Whether a JSON text may have more values than that: each but the first follows one of these characters. */
+function hasTooMany(text: Buffer): boolean {
+  const [comma, list, map] = [44, 91, 123];
+  let values = 0;
+  for (let i = 0; i < text.length && values <= mostValues; i++) {
+    const byte = text[i];
+    if (byte === comma || byte === list || byte === map) values++;
+  }
+  return values > mostValues;
+}
+
+/** Parses JSON; undefined if it is invalid, or has millions of values. */
 export function parsed(text: Buffer): unknown {
+  if (text.length > mostValues && hasTooMany(text)) return undefined;
   try {
     return JSON.parse(text.toString('utf8'));
   } catch {
