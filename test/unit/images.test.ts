@@ -178,6 +178,31 @@ describe('layers', () => {
     expect(scan('usr/share/doc/x', 'http://user:password@host/')).toEqual([]);
     expect(scan('usr/lib/python3/test.pem', key, false)).toEqual([]);
   });
+  it('finds keys after headers, and after other beginnings', () => {
+    const scan = (text: string) => secretsIn('opt/x', text.length, Buffer.from(text), true).map((f) => f.what);
+    const key = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n';
+    const begin = '-----BEGIN RSA PRIVATE KEY-----';
+    expect(scan(`${begin}\r\nProc-Type: 4,ENCRYPTED\r\nDEK-Info: AES-128-CBC,01\r\n\r\n${key}`)).toEqual([
+      'a private key',
+    ]);
+    expect(scan(`-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\n${key}`)).toEqual(['a private key']);
+    expect(scan(`-----BEGIN ${begin} ${begin}\n${key}`)).toEqual(['a private key']);
+    expect(scan(`${begin} a: b\n`)).toEqual([]);
+  });
+  it('searches files in time that grows with their size, whatever is in them', () => {
+    const texts = [
+      `-----BEGIN PRIVATE KEY-----\n${'a: '.repeat(5_000_000)}!`,
+      '-----BEGIN PRIVATE KEY-----\na: '.repeat(500_000),
+      '-----BEGIN PRIVATE KEY----- a: '.repeat(500_000),
+      'a-'.repeat(8_000_000),
+      'a://'.repeat(4_000_000),
+      `a://${'a:'.repeat(8_000_000)}`,
+    ];
+    const begun = performance.now();
+    for (const text of texts)
+      expect(secretsIn('etc/x', text.length, Buffer.from(text), true), text.slice(0, 40)).toEqual([]);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  });
   it('reads archives as tar writes them, in pieces of any size', () => {
     const folder = mkdtempSync(join(tmpdir(), 'scan-'));
     const long = `${'a'.repeat(120)}/${'b'.repeat(120)}`;

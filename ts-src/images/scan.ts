@@ -1,14 +1,25 @@
+import { partsOf } from '../text/cut.ts';
+
 /** A secret, or a text that looks like one. */
 export interface Finding {
   path: string;
   what: string;
 }
 
+// Anybody's files are searched: each pattern must end in time that grows with the text, whatever is in it.
+const beginning = '-----BEGIN ';
+/** What follows the beginning: a title, lines of headers, and the key. */
+const privateKey =
+  /^(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----\s+(?:[\w-]+: [^\r\n]*[\r\n]\s*){0,8}[A-Za-z0-9+/=\s]{48}/;
+/** Whether a text holds a private key. Each part between beginnings is read once. */
+function hasPrivateKey(text: string): boolean {
+  const first = text.indexOf(beginning);
+  if (first < 0) return false;
+  for (const part of partsOf(text.slice(first + beginning.length), beginning)) if (privateKey.test(part)) return true;
+  return false;
+}
+
 const contents: [RegExp, string][] = [
-  [
-    /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----\s+(?:[\w-]+: [^\n]*\s+){0,8}[A-Za-z0-9+/=\s]{48}/,
-    'a private key',
-  ],
   [/PuTTY-User-Key-File-\d: /, 'a private key'],
   [/(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/, 'an AWS access key'],
   [/aws_secret_access_key\s*[=:]\s*['"]?[A-Za-z0-9/+=]{40}/i, 'an AWS secret key'],
@@ -18,10 +29,7 @@ const contents: [RegExp, string][] = [
   [/(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{20}/, 'a Slack token'],
 ];
 /** Only for configuration files: programs contain such URLs as examples. */
-const settings: [RegExp, string] = [
-  /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/,
-  'a URL with a password',
-];
+const settings: [RegExp, string] = [/[a-z0-9+.-]:\/\/[^\s/:@"'<>]{1,200}:[^\s/@"'<>]{1,200}@/, 'a URL with a password'];
 
 const names: [RegExp, string][] = [
   [/^etc\/ssh\/ssh_host_[a-z0-9_]+_key$/, 'an SSH host key'],
@@ -49,6 +57,7 @@ export function secretsIn(name: string, size: number, content: Buffer | undefine
   if (named) return [{ path, what: named[1] }];
   if (!content) return [];
   const text = content.toString('latin1');
+  if (hasPrivateKey(text)) return [{ path, what: 'a private key' }];
   const found = contents.find(([pattern]) => pattern.test(text));
   if (found) return [{ path, what: found[1] }];
   return settingsFiles.test(path) && settings[0].test(text) ? [{ path, what: settings[1] }] : [];
