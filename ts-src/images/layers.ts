@@ -12,16 +12,17 @@ import {
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { makeRoom } from '../model/make-room.ts';
-import { programFault } from '../io/process.ts';
+import { sizeText } from '../model/sizes.ts';
+import { programFault, type Outcome } from '../io/process.ts';
 import { naming, writeBytes } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { exists, privateFolder, readJson, writeWhole } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
-import { readEnd } from '../io/untrusted.ts';
 import { aptEnvironment } from '../sandbox/base-system.ts';
 import type { Bind } from '../sandbox/driver.ts';
+import { enterToInstall, whyEnded } from '../sandbox/install-entry.ts';
 import { newScratch } from '../sandbox/scratch.ts';
-import { shownName } from '../io/untrusted.ts';
+import { LeftBehindError, readEnd, shownName } from '../io/untrusted.ts';
 import { imagesFolder, type Room } from './room.ts';
 import { TarScanner } from './scan-tar.ts';
 import { secretsIn, type Finding } from './scan.ts';
@@ -111,7 +112,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
       room.progress(`making ${request.what}`);
       const work = newScratch(room.state);
       const root = join(work, 'kept');
-      const made = await room.driver.enter({
+      const made = await enterToInstall(room.driver, room.state, {
         root: { layers: request.below.map((l) => l.root), keep: root },
         network: false,
         user: 'root',
@@ -122,7 +123,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
         command: ['sh', '-c', scripts.layer, 'layer', request.kind, String(request.epoch), ...request.packages],
         signal: room.signal,
       });
-      if (made.code !== 0) return bad(failure(room, request, made.exceeded));
+      if (made.code !== 0) return bad(failure(room, request, made));
       const staged = join(work, 'layer');
       mkdirSync(staged);
       renameSync(root, join(staged, 'root'));
@@ -143,11 +144,10 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
   );
 }
 
-function failure(room: Room, request: LayerRequest, exceeded: string | undefined) {
+function failure(room: Room, request: LayerRequest, made: Outcome) {
   const end = exists(room.log) ? readEnd(room.log, 20_000) : '';
   const full = /No space left on device/.test(end);
-  const limit = exceeded === undefined ? '' : `: it took more ${exceeded} than it may`;
-  const why = full ? `: the disk of ${room.state} is full` : limit;
+  const why = full ? `: the disk of ${room.state} is full` : whyEnded(made);
   // The log also contains earlier builds.
   const begun = end.lastIndexOf('slipway: the hook\n');
   const hook = begun >= 0 && !end.includes('slipway: the hook ended well', begun);
@@ -162,14 +162,26 @@ function failure(room: Room, request: LayerRequest, exceeded: string | undefined
   );
 }
 
+/** Most bytes of the names of a root's files: they must fit a text. A usual root has 10 MB of them. */
+const mostNames = 256 << 20;
+
+/** What sort(1) does not hold in memory, it writes to a folder of temporary files. */
+const listScript = 'find m -xdev -mindepth 1 -printf "%P\\0" | head -c "$1" | LC_ALL=C sort -z';
+
 /** Names of the files in a root, sorted, without mounted file systems. */
 async function namesOf(room: Room, layers: readonly string[]): Promise<Buffer> {
   const chunks: Buffer[] = [];
+  let size = 0;
   const listed = await room.driver.read({
     layers,
     work: newScratch(room.state),
-    command: ['sh', '-c', 'find m -xdev -mindepth 1 -printf "%P\\0" | LC_ALL=C sort -z'],
-    onOutput: (chunk) => chunks.push(chunk),
+    command: ['sh', '-c', listScript, 'list', String(mostNames + 1)],
+    onOutput: (chunk) => {
+      size += chunk.length;
+      if (size > mostNames)
+        throw new LeftBehindError(`the names of a root's files take more than ${sizeText(mostNames)}`);
+      chunks.push(chunk);
+    },
     signal: room.signal,
   });
   if (listed.code !== 0) throw programFault('a root could not be listed', room.state, listed);

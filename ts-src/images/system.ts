@@ -1,3 +1,4 @@
+import { linesOf, shortened } from '../text/cut.ts';
 import { linkSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -5,6 +6,7 @@ import { sha256 } from '../model/digest.ts';
 import { isPinnedPackage } from '../model/names.ts';
 import { readJson, writeWhole, makeFolder } from '../io/files.ts';
 import { aptEnvironment } from '../sandbox/base-system.ts';
+import { enterToInstall } from '../sandbox/install-entry.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import type { OwnPackage } from './closure.ts';
 import { imagesFolder, listBinds, type Room } from './room.ts';
@@ -14,6 +16,17 @@ const aptSimulate = `cp /tmp/slipway/caches/*.bin /tmp/
 apt-get -q -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Debug::NoLocking=1 \\
   -o Dir::Cache::pkgcache=/tmp/pkgcache.bin -o Dir::Cache::srcpkgcache=/tmp/srcpkgcache.bin \\
   --simulate install -- "$@" 2>&1`;
+
+/** Most lines of an answer of apt, which has three for each package. */
+const mostLines = 500_000;
+
+/** What apt says of packages that it can't install: its first lines. */
+function reasonsIn(text: string): string[] {
+  const reasons: string[] = [];
+  for (const line of linesOf(text))
+    if (/^(E:| \S+ : )/.test(line) && reasons.push(shortened(line.trim(), 500)) === 8) break;
+  return reasons;
+}
 
 /** Places packages of the distribution from the store in a folder. */
 export async function placeOwn(room: Room, own: readonly OwnPackage[], folder: string): Promise<Result<string[]>> {
@@ -66,7 +79,7 @@ export async function systemPackages(
   const work = newScratch(room.state);
   const placed = await placeOwn(room, own, join(work, 'debs'));
   if (!placed.ok) return placed;
-  const asked = await room.driver.enter({
+  const asked = await enterToInstall(room.driver, room.state, {
     root: { layers: [base.root] },
     network: false,
     user: 'root',
@@ -76,29 +89,32 @@ export async function systemPackages(
     command: ['sh', '-ec', aptSimulate, 'apt', ...names, ...placed.value.map((n) => `/tmp/slipway/debs/${n}`)],
     signal: room.signal,
   });
-  const lines = asked.stdout.split('\n');
   if (asked.code !== 0) {
-    const reasons = lines.filter((l) => /^(E:| \S+ : )/.test(l)).map((l) => l.trim());
+    const reasons = reasonsIn(asked.stdout);
     return bad(
-      error(
-        'image-packages',
-        `apt can't install the packages of the image '${image}': ${reasons.slice(0, 8).join('; ')}`,
-        {
-          hint: reasons.length ? undefined : reasonOf(asked),
-        },
-      ),
+      error('image-packages', `apt can't install the packages of the image '${image}': ${reasons.join('; ')}`, {
+        hint: reasons.length ? undefined : reasonOf(asked),
+      }),
     );
   }
   const ours = new Set(own.map((p) => p.name));
-  const found = lines.flatMap((line) => {
+  const found: string[] = [];
+  let lines = 0;
+  for (const line of linesOf(asked.stdout)) {
     const m = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line);
     const name = m?.[1]?.replace(/:.*/, '') ?? '';
-    return m && !ours.has(name) ? [`${name}=${m[2] ?? ''}`] : [];
-  });
-  const removed = lines.find((l) => l.startsWith('Remv '));
-  if (removed !== undefined)
-    return bad(error('image-packages', `apt would remove ${removed.slice(5)} to install the packages of '${image}'`));
-  if (!isSet(found)) return bad(error('image-packages', `apt named invalid packages for the image '${image}'`));
+    if (m && !ours.has(name)) found.push(`${name}=${m[2] ?? ''}`);
+    if (line.startsWith('Remv '))
+      return bad(
+        error(
+          'image-packages',
+          `apt would remove ${shortened(line.slice(5), 300)} to install the packages of '${image}'`,
+        ),
+      );
+    if (++lines > mostLines) break;
+  }
+  if (lines > mostLines || !isSet(found))
+    return bad(error('image-packages', `apt named invalid packages for the image '${image}'`));
   writeWhole(memory, JSON.stringify(found.sort()), { sync: false });
   return good(found);
 }

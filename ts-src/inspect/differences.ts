@@ -68,7 +68,8 @@ export function contentDifference(a: Buffer, b: Buffer): string | undefined {
   const at = firstDifference(a, b);
   const sizes = a.length === b.length ? '' : `; ${a.length} bytes, then ${b.length}`;
   if (isText(a) && isText(b)) {
-    const line = a.subarray(0, at).toString('latin1').split('\n').length;
+    let line = 1;
+    for (let i = 0; i < at; i++) if (a[i] === 10) line++;
     return `line ${line}: ${quoted(lineAt(a, at))}, then ${quoted(lineAt(b, at))}`;
   }
   const member = memberAt(a, at);

@@ -1,3 +1,6 @@
+/** Longer names are not told. */
+const longestName = 1000;
+
 /** Name of the ELF section at a byte offset; undefined if there is none, or the ELF file is incomplete. */
 export function sectionAt(data: Buffer, at: number): string | undefined {
   if (data.length < 64 || data.readUInt32BE(0) !== 0x7f454c46) return undefined;
@@ -24,7 +27,8 @@ function search(data: Buffer, at: number): string | undefined {
     // SHT_NOBITS has no bytes in the file.
     if (u32(header + 4) === 8 || at < offset(i) || at >= offset(i) + word(header + (wide ? 32 : 20))) continue;
     const name = strings + u32(header);
-    return data.toString('latin1', name, data.indexOf(0, name)) || undefined;
+    const end = data.indexOf(0, name);
+    return end - name > longestName ? undefined : data.toString('latin1', name, end) || undefined;
   }
   return undefined;
 }

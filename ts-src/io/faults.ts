@@ -1,7 +1,7 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeRoom } from '../model/make-room.ts';
-import { lastLine } from '../text/cut.ts';
+import { lastLine, linesOf } from '../text/cut.ts';
 
 /** Messages for errors of the machine, a disk, a network or a store: problems of the environment, not bugs. */
 const words: Record<string, string> = {
@@ -67,9 +67,14 @@ const printed: readonly (readonly [RegExp, string])[] = [
 /** The code of the system error that a program printed, such as ENOSPC. */
 const printedCode = (words: string): string | undefined => printed.find(([pattern]) => pattern.test(words))?.[1];
 
+/** Of a program's messages, only so many characters at the end are read: a program may print without end. */
+const longestWords = 200_000;
+
 /** The most useful line of a program's messages: one with a system error, else the last. */
-export const reasonIn = (words: string): string =>
-  words.split('\n').find((line) => printedCode(line) !== undefined) ?? lastLine(words);
+export function reasonIn(words: string): string {
+  for (const line of linesOf(words.slice(-longestWords))) if (printedCode(line) !== undefined) return line;
+  return lastLine(words);
+}
 
 /** The error for a system program, such as tar, that failed at `path`. `words`: its output. */
 export const systemFault = (message: string, words: string, path: string): Error =>

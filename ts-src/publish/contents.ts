@@ -1,3 +1,4 @@
+import { linesOf } from '../text/cut.ts';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { compare } from '../model/diagnostics.ts';
@@ -48,7 +49,7 @@ export function renderContents(places: readonly Place[]): string {
 /** Paths by package name, from an index that `renderContents` wrote. */
 export function readContents(text: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const line of text.split('\n')) {
+  for (const line of linesOf(text)) {
     const [, path, owners] = /^(.*\S) +(\S+)$/.exec(line) ?? [];
     if (path === undefined || owners === undefined) continue;
     for (const owner of owners.split(',')) {

@@ -1,3 +1,4 @@
+import { partsOf } from '../text/cut.ts';
 import { md5 } from '../model/digest.ts';
 import { compare } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -68,9 +69,9 @@ async function knownEntries(store: Store, former: readonly (State | undefined)[]
   for (const state of former)
     for (const [index] of Object.values(state?.sources ?? {})) {
       const text = index && (await store.readText(index));
-      for (const entry of text?.split(/\n\n+/) ?? []) {
+      for (const entry of partsOf(text ?? '', '\n\n')) {
         const digest = /^Checksums-Sha256:\n ([0-9a-f]{64}) /m.exec(entry)?.[1];
-        if (digest !== undefined) known.set(digest, `${entry.trimEnd()}\n`);
+        if (digest !== undefined) known.set(digest, `${entry.trim()}\n`);
       }
     }
   return known;

@@ -1,3 +1,4 @@
+import { linesOf } from '../text/cut.ts';
 import { lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -133,7 +134,8 @@ export class SshConnection {
   /** Runs a command of the script that answers each line by one of these words. */
   async words(command: string, lines: readonly string[], known: readonly string[]): Promise<string[]> {
     const { stdout } = await this.ask(command, lines);
-    const said = stdout.split('\n').slice(0, -1);
+    const said: string[] = [];
+    for (const word of linesOf(stdout.slice(0, -1))) if (said.push(word) > lines.length) break;
     if (said.length !== lines.length || !stdout.endsWith('\n') || !said.every((word) => known.includes(word)))
       throw this.strange(stdout);
     return said;

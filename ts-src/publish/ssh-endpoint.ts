@@ -1,3 +1,4 @@
+import { linesOf } from '../text/cut.ts';
 import { statSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeFolder } from '../io/files.ts';
@@ -144,7 +145,8 @@ export class SshEndpoint implements Endpoint {
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
     const found = await this.connection.ask('list', [prefix]);
-    for (const line of Buffer.from(found.stdout, 'latin1').toString('utf8').split('\n')) {
+    for (const line of linesOf(Buffer.from(found.stdout, 'latin1').toString('utf8'))) {
+      if (line === '') continue;
       const [, size, modified, name] = /^(\d+) (\d+)[.\d]* (.+)$/.exec(line) ?? [];
       if (name !== undefined)
         yield await Promise.resolve({ name, size: Number(size), modified: Number(modified) * 1000 });

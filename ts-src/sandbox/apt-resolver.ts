@@ -1,3 +1,4 @@
+import { linesOf, shortened } from '../text/cut.ts';
 import { join } from 'node:path';
 import { sha256 } from '../model/digest.ts';
 import { isDebianName, isPinnedPackage } from '../model/names.ts';
@@ -6,7 +7,7 @@ import { exists, readJson, writeWhole } from '../io/files.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
-import { aptLimits } from './limits.ts';
+import { enterToInstall } from './install-entry.ts';
 import { newScratch } from './scratch.ts';
 import { reasonOf } from '../io/process.ts';
 
@@ -152,12 +153,11 @@ export class AptResolver {
   private async askFor(sets: readonly string[]): Promise<void> {
     const work = newScratch(this.state);
     writeWhole(join(work, 'sets'), `${sets.join('\n')}\n`);
-    const out = await this.driver.enter({
+    const out = await enterToInstall(this.driver, this.state, {
       root: { layers: [this.base.root] },
       network: false,
       user: 'root',
       work,
-      ...aptLimits(this.state),
       env: aptEnvironment(undefined),
       binds: [...listBinds(this.base), { from: join(work, 'sets'), to: '/sets', readOnly: true }],
       command: [
@@ -166,12 +166,19 @@ export class AptResolver {
         `${copyCaches}while read -r set; do echo "= $set"; { apt-get ${aptOptions.join(' ')} --simulate install -- $set 2>&1 </dev/null; echo "ended $?"; } | grep -E '^(Inst|E:| |ended)' || :; done < /sets`,
       ],
     });
-    const answers = readAnswers(out.stdout);
+    const answers = readAnswers(out.stdout, new Set(sets));
     for (const set of sets) {
       const answer = answers.get(set);
       // An interrupted apt has given only part of its answer.
-      if (answer?.faults.some((t) => t.startsWith('E:'))) this.refused.set(set, answer.faults.join('; '));
-      else if (answer?.whole) this.remember(set, answer.packages.sort());
+      if (answer?.faults.some((t) => t.startsWith('E:')))
+        this.refused.set(
+          set,
+          answer.faults
+            .slice(0, 20)
+            .map((t) => shortened(t, 500))
+            .join('; '),
+        );
+      else if (answer?.whole && answer.packages.every(isPinnedPackage)) this.remember(set, answer.packages.sort());
       else this.refused.set(set, `apt could not be asked: ${reasonOf(out)}`);
     }
     this.save();
@@ -185,12 +192,18 @@ interface Answer {
   whole: boolean;
 }
 
+/** Most lines of the answers for all sets; the largest distributions have a tenth. */
+const mostLines = 5_000_000;
+
 /** Parses apt's output: `= NAMES`, apt's lines, and `ended CODE`, for each set. */
-function readAnswers(text: string): Map<string, Answer> {
+function readAnswers(text: string, sets: ReadonlySet<string>): Map<string, Answer> {
   const answers = new Map<string, Answer>();
   let current: Answer | undefined;
-  for (const line of text.split('\n')) {
-    if (line.startsWith('= ')) answers.set(line.slice(2), (current = { packages: [], faults: [], whole: false }));
+  let count = 0;
+  for (const line of linesOf(text)) {
+    if (++count > mostLines) return new Map();
+    if (line.startsWith('= ') && sets.has(line.slice(2)))
+      answers.set(line.slice(2), (current = { packages: [], faults: [], whole: false }));
     else if (line.startsWith('ended ') && current) current.whole = line === 'ended 0';
     else if (line.startsWith('Inst ')) {
       const [, name, version] = /^Inst (\S+) (?:\[[^\]]*\] )?\((\S+)/.exec(line) ?? [];

@@ -22,29 +22,39 @@ export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): 
   if (!exists(base.lists)) return undefined;
   const files = readdirSync(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
   if (!files.length || files.some((f) => !f.endsWith('_Packages'))) return undefined;
-  const names = new Set<string>();
+  const names = new Names();
   for (const file of files) {
     const path = join(base.lists, file);
     if (statSync(path).size > largestList) return undefined;
     if (!addNames(readFileSync(path, 'latin1'), names)) return undefined;
   }
-  if (!names.size) return undefined;
-  writeWhole(kept, [...names].sort().join('\n'), { sync: false });
-  return names;
+  if (!names.all.size) return undefined;
+  writeWhole(kept, [...names.all].sort().join('\n'), { sync: false });
+  return names.all;
+}
+
+/** Names that are counted. */
+class Names {
+  readonly all = new Set<string>();
+  private size = 0;
+
+  /** False if there are too many, or too long ones: all of them must fit a text. */
+  add(name: string): boolean {
+    if (!this.all.has(name)) this.size += name.length + 1;
+    this.all.add(name);
+    return this.all.size <= mostNames && this.size <= largestList;
+  }
 }
 
 /** Adds the names of a list. False if there are too many. */
-function addNames(list: string, names: Set<string>): boolean {
+function addNames(list: string, names: Names): boolean {
   const field = /^(Package|Provides): (.*)$/gm;
   for (let m = field.exec(list); m; m = field.exec(list)) {
     const value = m[2] ?? '';
-    if (m[1] === 'Package') names.add(value);
-    else
-      for (const provided of partsOf(value, ',')) {
-        names.add(provided.trim().replace(/[ (:].*/, ''));
-        if (names.size > mostNames) return false;
-      }
-    if (names.size > mostNames) return false;
+    if (m[1] === 'Package') {
+      if (!names.add(value)) return false;
+    } else
+      for (const provided of partsOf(value, ',')) if (!names.add(provided.trim().replace(/[ (:].*/, ''))) return false;
   }
   return true;
 }

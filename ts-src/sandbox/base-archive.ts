@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import { longestFetch } from '../io/patience.ts';
+import { withinFetchTime } from '../io/fetch-time.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -51,7 +51,11 @@ cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 
 /** Runs mmdebstrap with its own process group, temporary folder and a clean environment. */
-export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
+export const makeBaseArchive = (base: BaseArchive): Promise<Outcome> =>
+  // An archive that sends bit by bit would hold apt without end.
+  withinFetchTime((signal) => runMmdebstrap(base, signal));
+
+async function runMmdebstrap(base: BaseArchive, signal: AbortSignal): Promise<Outcome> {
   const { platform, architecture, work, log } = base;
   const temporary = join(work, 'mmdebstrap');
   mkdirSync(temporary);
@@ -65,8 +69,6 @@ export async function makeBaseArchive(base: BaseArchive): Promise<Outcome> {
     ...(process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {}),
     ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
   });
-  // An archive that sends bit by bit would hold apt without end.
-  const signal = AbortSignal.timeout(longestFetch);
   const plain = process.getuid?.() !== 0;
   const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
   if (plain || !(await canConfine())) {

@@ -19,7 +19,8 @@ import { baseSources, underlaySources, type BasePlatform } from './archive.ts';
 import { firstError, makeBaseArchive, watchRoom } from './base-archive.ts';
 import { baseFolderName, baseLock, basesFolder, keptFile, placeBase } from './base-folder.ts';
 import type { Driver } from './driver.ts';
-import { aptLimits } from './limits.ts';
+import { installedPackages } from './installed-packages.ts';
+import { enterToInstall } from './install-entry.ts';
 import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
@@ -230,12 +231,11 @@ async function makeTar(
 
 /** Makes apt's caches for all later calls. Returns the base's packages (`name=version`, sorted). */
 export async function prepareBase(driver: Driver, state: string, base: Base): Promise<Result<string[]>> {
-  const prepared = await driver.enter({
+  const prepared = await enterToInstall(driver, state, {
     root: { layers: [base.root] },
     network: false,
     user: 'root',
     work: newScratch(state),
-    ...aptLimits(state),
     env: aptEnvironment(undefined),
     binds: [
       { from: base.lists, to: '/var/lib/apt/lists', readOnly: true },
@@ -253,7 +253,7 @@ export async function prepareBase(driver: Driver, state: string, base: Base): Pr
         hint: 'run `slipway doctor` to check whether this machine can create build roots',
       }),
     );
-  return good(prepared.stdout.trim().split('\n').sort());
+  return good(installedPackages(prepared.stdout));
 }
 
 /** The archive's URL, for diagnostics. */

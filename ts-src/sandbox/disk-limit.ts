@@ -34,8 +34,8 @@ export async function withDiskLimit(
   const { disk, files = Infinity } = entry.limits ?? {};
   const { keep } = entry.root;
   const folders = [
+    ...(keep === undefined ? [] : [makeFolder(keep)]),
     ...entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from),
-    ...(keep ? [makeFolder(keep)] : []),
   ];
   const [first] = folders;
   if (disk === undefined || first === undefined) return enter(entry);

@@ -1,6 +1,5 @@
 import { statfsSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
-import { longestFetch } from '../io/patience.ts';
 
 /** Resource limits of one task. */
 export interface Limits {
@@ -73,13 +72,11 @@ function freeDisk(folder: string): number {
 /** Half of the free space, at most what packages could ever need. */
 export const defaultDisk = (state: string): number => Math.min(mostDisk, Math.floor(freeDisk(state) / 2));
 
-/**
- * Limits of a call of a base's programs: apt, dpkg and maintainer scripts. They come from archives, or from the base
- * that a run's manifest names, and others may wait for the call.
- */
-export const aptLimits = (state: string): { limits: Limits; signal: AbortSignal } => ({
-  limits: { ...defaultLimits(), disk: defaultDisk(state) },
-  signal: AbortSignal.timeout(longestFetch),
+/** Limits of what installs packages into a root. */
+export const installLimits = (state: string): Limits => ({
+  ...defaultLimits(),
+  disk: defaultDisk(state),
+  files: mostFiles,
 });
 
 /** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is global. */

@@ -65,18 +65,24 @@ function readLists(lists: string): Map<string, string> | undefined {
   if (names.some((name) => !name.endsWith('_Packages') || statSync(join(lists, name)).size > largestList))
     return undefined;
   const contents = new Map<string, string>();
+  let size = 0;
   for (const name of names)
     for (const stanza of partsOf(readFileSync(join(lists, name), 'latin1'), '\n\n')) {
-      if (!add(stanza, contents) || contents.size > mostPackages) return undefined;
+      const kept = add(stanza, contents);
+      size += kept ?? largestList;
+      if (contents.size > mostPackages || size >= largestList) return undefined;
     }
   return contents.size ? contents : undefined;
 }
 
-/** Adds a package of a list. False if lists name its version too often. */
-function add(stanza: string, contents: Map<string, string>): boolean {
+/**
+ * Adds a package of a list. Returns how many bytes are kept of it at most, since those of all must fit a text;
+ * undefined if lists name its version too often.
+ */
+function add(stanza: string, contents: Map<string, string>): number | undefined {
   const [name, version] = [fieldOf(stanza, 'Package'), fieldOf(stanza, 'Version')];
   const digest = fieldOf(stanza, 'SHA256');
-  if (name === undefined || version === undefined || !isDigest(digest)) return true;
+  if (name === undefined || version === undefined || !isDigest(digest)) return 0;
   const prefix = filePrefix(`${name}=${version}`);
   const before = contents.get(prefix);
   const related = digestOf((stanza.match(relations) ?? []).join('\n')).slice(0, 32);
@@ -84,7 +90,7 @@ function add(stanza: string, contents: Map<string, string>): boolean {
   // Copies: parts of a text would keep all of it in memory.
   if (before === undefined) contents.set(copied(prefix), copied(own));
   else if (!before.split('\n').includes(own)) contents.set(prefix, `${before}\n${copied(own)}`);
-  return (before?.length ?? 0) < mostContent;
+  return (before?.length ?? 0) < mostContent ? prefix.length + own.length + 3 : undefined;
 }
 
 const copied = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');

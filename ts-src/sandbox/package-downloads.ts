@@ -4,6 +4,7 @@ import { sha256 } from '../model/digest.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { noteUse } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
+import { withinFetchTime } from '../io/fetch-time.ts';
 import { longestFetch } from '../io/patience.ts';
 import type { Outcome } from '../io/process.ts';
 import { slowly } from '../io/slow.ts';
@@ -83,13 +84,17 @@ export class PackageDownloads {
   }
 
   private async download(missing: readonly string[], listed: ListedPackages): Promise<Result<true>> {
-    // An archive that sends bit by bit would hold apt without end.
-    const signal = AbortSignal.timeout(longestFetch);
+    let late = false;
     const work = newScratch(this.room.state);
     // A folder on the same file system, so that files can be moved atomically.
     const fetched = mkdtempSync(join(this.archives(), '.new-'));
     try {
-      const got = await this.enterForDownload(work, fetched, missing, signal);
+      // An archive that sends bit by bit would hold apt without end.
+      const got = await withinFetchTime(async (signal, isLate) => {
+        const ended = await this.enterForDownload(work, fetched, missing, signal);
+        late = isLate();
+        return ended;
+      });
       if (got.code === 0) {
         const others = await takePackages(fetched, this.archives(), listed);
         return others.length ? bad(unlisted(others)) : good(true);
@@ -100,7 +105,7 @@ export class PackageDownloads {
     return bad(
       error(
         'system-fetch',
-        `apt could not fetch ${shortList(missing)}${signal.aborted ? ` within ${longestFetch / 60_000} minutes` : ''}`,
+        `apt could not fetch ${shortList(missing)}${late ? ` within ${longestFetch / 60_000} minutes` : ''}`,
         {
           file: this.room.log,
           hint: 'if the archive no longer has these versions, make a new base system with --renew-base',

@@ -8,7 +8,7 @@ import { withMutex } from '../io/mutex.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment } from './base-system.ts';
 import { PackageDownloads, shortList, type LayersRoom } from './package-downloads.ts';
-import { aptLimits } from './limits.ts';
+import { enterToInstall, whyEnded } from './install-entry.ts';
 import { newScratch } from './scratch.ts';
 
 const statusFile = 'var/lib/dpkg/status';
@@ -104,12 +104,11 @@ export class SystemLayers {
     if (!fetched.ok) return fetched;
     const work = newScratch(this.room.state);
     const keep = join(work, 'kept');
-    const made = await this.room.driver.enter({
+    const made = await enterToInstall(this.room.driver, this.room.state, {
       root: { layers: lower, keep },
       network: false,
       user: 'root',
       work,
-      ...aptLimits(this.room.state),
       env: aptEnvironment(undefined),
       log: this.room.log,
       binds: [
@@ -136,7 +135,7 @@ export class SystemLayers {
     });
     if (made.code !== 0)
       return bad(
-        error('system-install', `apt could not install ${shortList(missing)}`, {
+        error('system-install', `apt could not install ${shortList(missing)}${whyEnded(made)}`, {
           file: this.room.log,
           hint: 'the cause is at the end of that log',
         }),

@@ -19,6 +19,12 @@ export const shortened = (text: string, most: number): string =>
 /** The text without halves of surrogate pairs, which have no place in a URL: JSON and YAML can hold them. */
 export const wellFormed = (text: string): string => text.replace(/[\ud800-\udfff]/gu, '\ufffd');
 
+/**
+ * The lines of a text, one after another. Hundreds of millions of them in a list would end this process: an array holds
+ * no more, which is no error that can be caught.
+ */
+export const linesOf = (text: string): Generator<string> => partsOf(text, '\n');
+
 /** The parts of a text between separators, one after another: a list of millions of them would take all memory. */
 export function* partsOf(text: string, separator: string): Generator<string> {
   for (let at = 0; at <= text.length;) {
