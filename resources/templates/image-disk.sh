@@ -14,6 +14,8 @@ inside() {
   path=$(realpath -e "$1") || { echo "slipway: the image has no ${1#m}" >&2; exit 1; }
   case $path in "$top"/*) ;; *) echo "slipway: ${1#m} is a link out of the image" >&2; exit 1 ;; esac
   if [ ! -f "$path" ]; then echo "slipway: ${1#m} is no file" >&2; exit 1; fi
+  # A sparse file has a size that no disk has.
+  if [ "$(stat --format=%s "$path")" -gt 1073741824 ]; then echo "slipway: ${1#m} is larger than 1 GiB" >&2; exit 1; fi
   cat "$path" > "$2"
   touch --date="@$epoch" "$2"
 }

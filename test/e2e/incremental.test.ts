@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randoms } from '../../ts-src/query/simulate.ts';
@@ -192,5 +192,13 @@ describe('the ABI names in packages', () => {
     const detailed = await slipway(['abi', before, after], folder);
     expect(detailed.stdout).toContain('abidiff on /opt/acme/mini/lib');
     expect(detailed.stdout).toContain('double acme_math::twice(double)');
+    const programs = join(folder, 'programs');
+    mkdirSync(programs);
+    writeFileSync(join(programs, 'abidiff'), '#!/bin/sh\necho "by $(id -u) with $(env | grep -c SECRET)"\n', {
+      mode: 0o755,
+    });
+    const env = { PATH: `${programs}:${process.env.PATH}`, SECRET: 'x' };
+    const asNobody = await slipway(['abi', before, after], folder, { env });
+    expect(asNobody.stdout).toContain(`by ${process.getuid?.() === 0 ? 65534 : process.getuid?.()} with 0`);
   });
 });

@@ -59,6 +59,10 @@ export function wantedBase(
       platform.image ? 'image' : platform.include,
       sources.lines,
       sources.underlays,
+      // Who serves an archive without a signature decides what is in the base.
+      ...([...sources.lines, ...sources.underlays].some((line) => line.includes('trusted=yes'))
+        ? [platform.proxy ?? '']
+        : []),
     ]),
   );
   return { sources, wanted };
