@@ -12,6 +12,7 @@ import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { downloadsFolder, takePackages } from './fetched-packages.ts';
+import { installLimits } from './limits.ts';
 import { ListedPackages } from './listed-packages.ts';
 import { filePrefix, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
@@ -124,6 +125,7 @@ export class PackageDownloads {
       root: { layers: [this.room.base.root] },
       network: true,
       signal,
+      limits: installLimits(this.room.state),
       user: 'root',
       work,
       env: aptEnvironment(await this.room.proxy()),
