@@ -98,7 +98,7 @@ it('each archive has its own packages, also ones with the name and version of an
   expect(contents).toEqual(['1', '2']);
 });
 
-it('what a base fetches instead of a listed package reaches no root, and no layer has the name of another', async () => {
+it("what a base fetches instead of a listed package reaches no root, and no layer has another's name", async () => {
   const own: Base = { ...base, archive: '3'.repeat(64), lists: join(folder, 'lists-3') };
   writeList(own.lists, 'lib=1:2', 'as listed');
   let fetched = 'replaced!';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockPatience, withMutex } from '../io/mutex.ts';
-import { sha256 } from '../model/digest.ts';
+import { inNamespace } from '../model/digest.ts';
 import type { Scope, Target } from '../model/plan.ts';
 import { docsRecordName, type DocRecord } from '../model/docs.ts';
 import type { BriefTest, BuildRecord, Hints, TestRecord } from '../model/result.ts';
@@ -105,12 +105,7 @@ export class TaskRunner {
     const { options } = this;
     const p = packageOf(graph, task);
     // Trusted runs use no result of an untrusted one, and wait for none.
-    const { namespace } = options.store;
-    const lock = join(
-      options.state,
-      'locks',
-      `${resolved.key}${namespace === undefined ? '' : `-${sha256(namespace).slice(0, 16)}`}`,
-    );
+    const lock = join(options.state, 'locks', inNamespace(resolved.key, options.store.namespace));
     const outcome = await withMutex(
       lock,
       async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { exists, readRegular, writeWhole } from '../io/files.ts';
 import { compare, error, type Diagnostic } from '../model/diagnostics.ts';
-import { sha256 } from '../model/digest.ts';
+import { inNamespace } from '../model/digest.ts';
 import type { Distro } from '../model/distro.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Distro } from '../model/distro.ts';
  * claim.
  */
 export const runFolder = (state: string, id: string, untrusted: string | undefined): string =>
-  join(state, 'cache/runs', untrusted === undefined ? id : `${id}-${sha256(untrusted).slice(0, 16)}`);
+  join(state, 'cache/runs', inNamespace(id, untrusted));
 
 /** Writes the distro repository's files of a run, in base64 by path, to a folder. Returns the folder. */
 export function writeFiles(files: Readonly<Record<string, string>>, folder: string): string {

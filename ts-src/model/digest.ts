@@ -9,3 +9,7 @@ export const sha256 = (data: string | Buffer, encoding: 'hex' | 'base64' = 'hex'
 
 /** For the md5sums of Debian packages; not used for security. */
 export const md5 = (data: string | Buffer): string => crypto.createHash('md5').update(data).digest('hex');
+
+/** A name on this machine for runs of a namespace in the store; trusted runs and other namespaces have others. */
+export const inNamespace = (name: string, namespace: string | undefined): string =>
+  namespace === undefined ? name : `${name}-${sha256(namespace).slice(0, 16)}`;

@@ -1,12 +1,11 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exists, readIf, readJson, writeWhole } from '../io/files.ts';
+import { readIf, readJson, writeWhole } from '../io/files.ts';
 import type { Platform } from '../model/distro.ts';
 import { partsOf } from '../text/cut.ts';
 import { wantedBase, type Base, type CurrentBase } from './base-system.ts';
+import { largestList, listFiles } from './list-files.ts';
 
-/** Size limit of a list in bytes; usual ones have 60 MB. */
-const largestList = 256 << 20;
 /** Maximum number of names, of which Debian has 100,000. A set can't hold more than 16 million. */
 const mostNames = 4_000_000;
 
@@ -19,15 +18,10 @@ export function archiveNames(base: Pick<Base, 'lists' | 'folder' | 'archive'>): 
   const kept = join(base.folder, `names-${base.archive.slice(0, 16)}`);
   const known = readIf(kept);
   if (known !== undefined) return new Set(known.split('\n'));
-  if (!exists(base.lists)) return undefined;
-  const files = readdirSync(base.lists).filter((f) => /_Packages(\.\w+)?$/.test(f));
-  if (!files.length || files.some((f) => !f.endsWith('_Packages'))) return undefined;
+  const files = listFiles(base.lists);
+  if (!files) return undefined;
   const names = new Names();
-  for (const file of files) {
-    const path = join(base.lists, file);
-    if (statSync(path).size > largestList) return undefined;
-    if (!addNames(readFileSync(path, 'latin1'), names)) return undefined;
-  }
+  for (const file of files) if (!addNames(readFileSync(file, 'latin1'), names)) return undefined;
   if (!names.all.size) return undefined;
   writeWhole(kept, [...names.all].sort().join('\n'), { sync: false });
   return names.all;

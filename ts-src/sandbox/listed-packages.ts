@@ -1,23 +1,22 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exists, readIf, writeWhole } from '../io/files.ts';
+import { readIf, writeWhole } from '../io/files.ts';
 import { partsOf } from '../text/cut.ts';
 import { fieldOf } from '../text/stanza.ts';
 import { sha256 as digestOf } from '../model/digest.ts';
 import { isDigest } from '../model/stored.ts';
 import type { Base } from './base-system.ts';
+import { largestList, listFiles } from './list-files.ts';
 import { filePrefix } from './package-mirror.ts';
 
-/** Size limit of a list in bytes; usual ones have 60 MB. */
-const largestList = 256 << 20;
 /** Maximum number of packages in all lists; Debian has 70,000. */
 const mostPackages = 2_000_000;
 /** Maximum length of what lists tell of one version of a package: more than a hundred archives that differ. */
 const mostContent = 16 << 10;
 
 /** What apt decides by, besides names and versions, when it installs a package. */
-const relations =
-  /^(?:Pre-Depends|Depends|Conflicts|Breaks|Replaces|Provides|Essential|Important|Protected|Multi-Arch):.*(?:\n[ \t].*)*/gim;
+const decisive = 'Pre-Depends|Depends|Conflicts|Breaks|Replaces|Provides|Essential|Important|Protected|Multi-Arch';
+const relations = new RegExp(`^(?:${decisive}):.*(?:\\n[ \\t].*)*`, 'gim');
 
 /**
  * What apt's lists tell of the content of packages. apt itself is not asked: it is a program of the base, and takes a
@@ -61,13 +60,12 @@ const entryOf = (text: string): [string, string] => {
 };
 
 function readLists(lists: string): Map<string, string> | undefined {
-  const names = exists(lists) ? readdirSync(lists).filter((f) => /_Packages(\.\w+)?$/.test(f)) : [];
-  if (names.some((name) => !name.endsWith('_Packages') || statSync(join(lists, name)).size > largestList))
-    return undefined;
+  const files = listFiles(lists);
+  if (!files) return undefined;
   const contents = new Map<string, string>();
   let size = 0;
-  for (const name of names)
-    for (const stanza of partsOf(readFileSync(join(lists, name), 'latin1'), '\n\n')) {
+  for (const file of files)
+    for (const stanza of partsOf(readFileSync(file, 'latin1'), '\n\n')) {
       const kept = add(stanza, contents);
       size += kept ?? largestList;
       if (contents.size > mostPackages || size >= largestList) return undefined;

@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256 } from '../model/digest.ts';
+import { inNamespace } from '../model/digest.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { noteUse } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
@@ -67,8 +67,7 @@ export class PackageDownloads {
         }),
       );
     // A base of an untrusted run may keep its lock for as long as a download may take.
-    const { namespace } = this.room;
-    const lock = `archives${namespace === undefined ? '' : `-${sha256(namespace).slice(0, 16)}`}.lock`;
+    const lock = `${inNamespace('archives', this.room.namespace)}.lock`;
     return withMutex(join(this.room.state, 'locks', lock), async () => {
       const lacking = () => {
         const held = readdirSync(this.archives());
