@@ -93,6 +93,8 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   const faults = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== undefined && !faults.some(isError))
     faults.push(...(await publishAll(values.publish, opened, packages, output, state)));
+  // Like a task that failed, such a package does not keep the documentation of others from being published.
+  faults.push(...refusedFaults(site));
   return finish(values, opened, { site, faults, output, begun });
 }
 
@@ -243,3 +245,6 @@ const lostFaults = ({ lost }: WrittenSite): Diagnostic[] =>
       hint: `slipway docs --rebuild ${id.split('/')[1]} makes them`,
     }),
   );
+
+const refusedFaults = ({ refused }: WrittenSite): Diagnostic[] =>
+  refused.map(({ id, why }) => error('docs-refused', `not all pages of ${id} are in the site: ${why}`));

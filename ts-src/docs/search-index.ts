@@ -79,7 +79,7 @@ export const wordsOf = (text: string): string[] => [
   ...new Set(
     text
       .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-      .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+      .replace(/([A-Z])(?=[A-Z][a-z])/g, '$1 ')
       .split(/[^\p{L}\p{N}]+/u)
       .filter((w) => w !== '')
       .map((w) => w.toLowerCase()),

@@ -3,14 +3,14 @@ import search from '../../resources/templates/docs/search.browser';
 import css from '../../resources/templates/docs/site.css';
 import theme from '../../resources/templates/docs/theme.client';
 import { readFileSync } from 'node:fs';
-import { unpackPages, type PageFile } from '../inspect/pages.ts';
+import { unpackPages } from '../inspect/pages.ts';
 import { Patience } from '../io/bounded.ts';
 import { LeftBehindError } from '../io/untrusted.ts';
 import { compare } from '../model/diagnostics.ts';
 import type { Store } from '../store/store.ts';
 import { indexPage } from './index-page.ts';
 import { changelogPage, landingPage } from './landing.ts';
-import { LinkChecker, type DeadLink } from './links.ts';
+import { LinkChecker, linkRoom, type DeadLink } from './links.ts';
 import { messageDocument, messageIndex, messagesPage, type MessageIndex } from './message-pages.ts';
 import { idOf, messagePage, type DocPackage, type DocSite } from './package-info.ts';
 import { searchFiles } from './search-index.ts';
@@ -26,6 +26,8 @@ export interface WrittenSite {
   crossing: Record<string, number>;
   /** Packages whose pages the store has lost. */
   lost: string[];
+  /** Packages without some of their pages, which take too long to read or have too much, with the reason. */
+  refused: { id: string; why: string }[];
 }
 
 /**
@@ -38,40 +40,59 @@ export async function writeSite(
   write: (path: string, data: Buffer) => void,
 ): Promise<WrittenSite> {
   const links = new LinkChecker();
-  const written: WrittenSite = { files: 0, bytes: 0, pages: 0, links: 0, dead: [], crossing: {}, lost: [] };
+  const written: WrittenSite = {
+    files: 0,
+    bytes: 0,
+    pages: 0,
+    links: 0,
+    dead: [],
+    crossing: {},
+    lost: [],
+    refused: [],
+  };
   const paths = new Set<string>();
-  let time = new Patience();
+  let [time, room] = [new Patience(), linkRoom()];
+  const begin = () => ([time, room] = [new Patience(), linkRoom()]);
   const put = (path: string, data: Buffer | string): void => {
     if (paths.has(path)) return;
-    paths.add(path);
     const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-    time.spend(path, () => links.add(path, bytes));
+    time.spend(path, () => links.add(path, bytes, room));
+    paths.add(path);
     written.files++;
     written.bytes += bytes.length;
     if (path.endsWith('.html')) written.pages++;
     write(path, bytes);
   };
-  // A package whose pages take too long to parse is written without them.
-  const putAll = (folder: string, files: readonly PageFile[]): boolean => {
+  // A package whose pages take too long to read is written without them.
+  const putAll = (p: DocPackage, files: Iterable<readonly [string, Buffer | string]>): void => {
     try {
-      for (const { path, data } of files) put(`${folder}/${path}`, data);
-      return true;
+      for (const [path, data] of files) put(`${idOf(p)}/${path}`, data);
     } catch (e) {
-      if (e instanceof LeftBehindError) return false;
-      throw e;
+      if (!(e instanceof LeftBehindError)) throw e;
+      written.refused.push({ id: idOf(p), why: e.message });
     }
   };
   const known = new Set(site.packages.map(idOf));
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
-    time = new Patience();
-    for (const [path, html] of ownPages(site, p, known, index)) put(`${idOf(p)}/${path}`, html);
+    begin();
+    putAll(p, ownPages(site, p, known, index));
+    if (!paths.has(`${idOf(p)}/index.html`)) {
+      begin();
+      put(`${idOf(p)}/index.html`, landingPage(site, withoutPages(p, written.refused.at(-1)?.why), known));
+      continue;
+    }
     if (!p.record) continue;
     const packed = await store.path(p.record.pages);
     const files = packed === undefined ? undefined : unpackPages(readFileSync(packed));
-    if (!files || !putAll(idOf(p), files)) written.lost.push(idOf(p));
+    if (!files) written.lost.push(idOf(p));
+    else
+      putAll(
+        p,
+        files.map(({ path, data }) => [path, data] as const),
+      );
   }
-  time = new Patience();
+  begin();
   put('index.html', indexPage(site));
   for (const d of new Set(site.packages.map((p) => p.distribution))) put(`${d}/index.html`, indexPage(site, d));
   for (const [path, data] of Object.entries(assets(site))) put(path, data);
@@ -79,6 +100,13 @@ export async function writeSite(
     put(path, data);
   const crossing = [...links.crossing].sort(([a], [b]) => compare(a, b));
   return { ...written, links: links.links, dead: links.dead(), crossing: Object.fromEntries(crossing) };
+}
+
+/** A package of which only the manifest is shown. */
+function withoutPages(p: DocPackage, why = ''): DocPackage {
+  const plain = { ...p, problem: p.problem ?? why };
+  delete plain.facts;
+  return plain;
 }
 
 function* ownPages(

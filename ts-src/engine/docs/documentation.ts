@@ -5,14 +5,15 @@ import { writeFile } from '../../io/write.ts';
 import { installedOf } from '../../inspect/installed.ts';
 import { packPages } from '../../inspect/pages.ts';
 import { Patience, withinTime } from '../../io/bounded.ts';
-import { checkLeft, readLeft } from '../../io/untrusted.ts';
+import { checkLeft, LeftBehindError, readLeft } from '../../io/untrusted.ts';
 import { documentationTools, proseFolder, type DocInterface, type DocRecord } from '../../model/docs.ts';
 import type { DocResults } from '../../model/docs.ts';
-import { isDocInterface } from '../../model/stored.ts';
+import { isDocFacts, isDocInterface, isDocRecord } from '../../model/stored.ts';
 import { documentationSettings } from '../../plan/settings.ts';
 import { docRecipe } from '../../render/doc-tools.ts';
 import { renderDoxyfile } from '../../render/doxyfile.ts';
 import type { Packages } from '../../sandbox/package-layers.ts';
+import { shortened } from '../../text/cut.ts';
 import { withoutTags } from '../../text/xml.ts';
 import {
   sourceFolder,
@@ -178,33 +179,34 @@ async function recordOf(options: BuilderOptions, job: Job, results: DocResults, 
   const { store } = options;
   const { build } = environment;
   const { name } = request.package;
-  const shown = await interfaceOf(job);
+  const shown = storable(await interfaceOf(job), isDocInterface);
   const pages = await pagesOf(options.distro.organization, job, results);
-  const facts = await factsOf(job, pages);
-  const warnings = [...results.warnings, ...wishes.notes];
+  const facts = storable(await factsOf(job, pages), isDocFacts);
+  const warnings = briefly([...results.warnings, ...wishes.notes]);
   const packed = join(request.work, `${name}.pages`);
   writeFile(packed, packPages(pages));
   await checkLeft(build, 'docs/results.json', 64 << 20);
-  return {
+  const faults = withinTime('what its tools left', () =>
+    faultsOf({
+      results,
+      installed: job.installed,
+      tag: shown.tag,
+      ownScope: wishes.doxyfile !== undefined && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
+      doxygen: job.doxygen,
+      warnings: warnings.length - results.warnings.length + results.warning_count,
+      told: warnings,
+      settings: documentationSettings(options.distro, name),
+    }),
+  );
+  const record: DocRecord = {
     schema: 1,
     key: request.resolved.key,
     package: name,
-    faults: withinTime('what its tools left', () =>
-      faultsOf({
-        results,
-        installed: job.installed,
-        tag: shown.tag,
-        ownScope: wishes.doxyfile !== undefined && (wishes.doxyfile.hasInput || wishes.doxyfile.selects),
-        doxygen: job.doxygen,
-        warnings: warnings.length - results.warnings.length + results.warning_count,
-        told: warnings,
-        settings: documentationSettings(options.distro, name),
-      }),
-    ),
+    faults: briefly(faults),
     warnings: results.warning_count + wishes.notes.length,
     told: warnings.slice(0, 200),
     coverage: { documented: Math.min(results.documented, results.total), total: results.total },
-    undocumented: results.undocumented,
+    undocumented: briefly(results.undocumented),
     digest: interfaceDigest(shown),
     interface: await store.putText(`${name}.interface.json`, JSON.stringify(shown)),
     facts: await store.putText(`${name}.facts.json`, JSON.stringify(facts)),
@@ -213,6 +215,16 @@ async function recordOf(options: BuilderOptions, job: Job, results: DocResults, 
     inputs: request.resolved.inputs(),
     milliseconds: Math.round(options.now() - begun),
   };
+  return storable(record, isDocRecord);
+}
+
+/** Lines for people. They may hold names of any length. */
+const briefly = (lines: readonly string[]): string[] => lines.map((line) => shortened(line, 4000));
+
+/** What its readers would refuse is the package's fault. If it were stored, it would count as lost by the store. */
+function storable<T>(value: T, isReadable: (v: unknown) => boolean): T {
+  if (isReadable(value)) return value;
+  throw new LeftBehindError('its messages, files or names are too many or too long for a documentation');
 }
 
 async function interfaceOf({ request, environment, installed, sphinx, doxygen }: Job): Promise<DocInterface> {

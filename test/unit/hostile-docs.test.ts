@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { LinkChecker } from '../../ts-src/docs/links.ts';
+import type { DocPackage } from '../../ts-src/docs/package-info.ts';
+import { wordsOf } from '../../ts-src/docs/search-index.ts';
+import { writeSite } from '../../ts-src/docs/site.ts';
+import { packPages } from '../../ts-src/inspect/pages.ts';
+import type { DocFacts, DocRecord } from '../../ts-src/model/docs.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-hostile-docs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const timeOf = (work: () => unknown): number => {
+  const begun = performance.now();
+  work();
+  return performance.now() - begun;
+};
+const filled = (text: string, bytes: number): string => text.repeat(Math.floor(bytes / text.length));
+/** More links than a package may have. */
+const manyLinks = (): string => `<a ${Array.from({ length: 2_000_001 }, (_, i) => ` id=${i.toString(36)}`).join('')}>`;
+
+describe('a page of a package', () => {
+  it.each(['<!--', '<script>', '<script', '<a', '<a href="', " href='", '<!-- --> <script></script>'])(
+    'of many `%s` is read in linear time',
+    (text) => {
+      expect(timeOf(() => new LinkChecker().add('d/p/doc/a.html', filled(text, 4 << 20)))).toBeLessThan(10_000);
+    },
+  );
+
+  it('may not take the memory with its links and anchors', () => {
+    const links = new LinkChecker();
+    expect(() => links.add('d/p/doc/a.html', manyLinks())).toThrow('more than 2000000 links and anchors');
+    links.add('d/p/index.html', '<a href="doc/a.html">');
+    expect(links.dead()).toMatchObject([{ link: 'doc/a.html', why: 'missing' }]);
+  });
+});
+
+it('a long name of capital letters is split into words in linear time', () => {
+  expect(timeOf(() => wordsOf(filled('A', 4 << 20)))).toBeLessThan(10_000);
+  expect(wordsOf('HTTPServer ABc XMLHttpRequest aBCDe')).toEqual(
+    'http server a bc xml request bc de'.split(' ').filter((w, i, all) => all.indexOf(w) === i),
+  );
+});
+
+describe('a site', () => {
+  const facts: DocFacts = {
+    schema: 1,
+    python: [],
+    headers: [],
+    messages: [],
+    launch: [],
+    parameters: [],
+    plugins: [],
+    executables: [],
+  };
+  const described = (name: string, more: Partial<DocPackage> = {}): DocPackage => ({
+    distribution: 'd',
+    name,
+    version: '1.0.0',
+    description: `The package ${name}.`,
+    maintainers: [],
+    authors: [],
+    licenses: [],
+    urls: [],
+    buildType: 'cmake',
+    repository: name,
+    url: 'u',
+    path: '',
+    debian: `acme-d-${name}`,
+    build: [],
+    run: [],
+    test: [],
+    system: [],
+    dependents: [],
+    channels: [],
+    ...more,
+  });
+
+  it('has all its other pages if a package left too much in its README or its pages', async () => {
+    const store = await openStore('file:store', folder, join(folder, 'state'), undefined);
+    const packed = join(folder, 'p.pages');
+    const pages = { 'doc/index.html': '<p>first</p>', 'doc/many.html': manyLinks() };
+    writeFileSync(packed, packPages(Object.entries(pages).map(([path, text]) => ({ path, data: Buffer.from(text) }))));
+    const stored = await store.put(packed);
+    const record: DocRecord = {
+      schema: 1,
+      key: '0'.repeat(64),
+      package: 'p',
+      faults: [],
+      warnings: 0,
+      told: [],
+      coverage: { documented: 0, total: 0 },
+      undocumented: [],
+      digest: '0'.repeat(64),
+      inputs: {},
+      interface: stored,
+      facts: stored,
+      pages: stored,
+      log: stored,
+      milliseconds: 0,
+    };
+    const packages = [
+      described('a', { facts: { ...facts, readme: manyLinks(), changelog: 'never read' } }),
+      described('b', { facts: { ...facts, readme: filled('<!--', 16 << 20) } }),
+      described('c', { facts, record }),
+      described('d', { facts: { ...facts, readme: '<p id="here">plain</p>' } }),
+    ];
+    const files = new Map<string, string>();
+    const site = await writeSite({ organization: 'acme', packages }, store, (path, data) => {
+      files.set(path, data.toString('utf8'));
+    });
+    const why = 'its pages have more than 2000000 links and anchors';
+    expect(site.refused).toEqual([
+      { id: 'd/a', why },
+      { id: 'd/c', why },
+    ]);
+    expect(site.lost).toEqual([]);
+    expect(files.get('d/a/index.html')).toContain(why);
+    expect(files.get('d/a/index.html')).toContain('The package a.');
+    expect(files.has('d/c/doc/index.html')).toBe(true);
+    expect(files.has('d/c/doc/many.html')).toBe(false);
+    expect(files.get('d/d/index.html')).toContain('plain');
+    expect(site.dead).toEqual([]);
+  });
+});
