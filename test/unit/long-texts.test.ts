@@ -2,11 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { takeTests } from '../../ts-src/engine/task-records.ts';
 import { withoutComments } from '../../ts-src/inspect/comments.ts';
 import { NamedFiles } from '../../ts-src/inspect/for-people.ts';
 import { describe as describePackage } from '../../ts-src/inspect/interface.ts';
 import { pythonNeeds } from '../../ts-src/inspect/python-needs.ts';
 import type { Member } from '../../ts-src/inspect/members.ts';
+import type { BriefTest, TaskResult } from '../../ts-src/model/result.ts';
+import { isTaskResult } from '../../ts-src/model/stored.ts';
 
 /** CPU seconds of this process, independent of other load. */
 function seconds(work: () => unknown): number {
@@ -72,4 +75,26 @@ describe('untrusted texts designed to be slow', () => {
     for (const path of ['/opt/a/share/a/model.bin', '/opt/a/include/a.h', '/opt/a/share/a/package.xml'])
       expect(parts.find((p) => p.path === path)?.code, path).toMatch(/^0 [0-9a-f]{64}$/);
   });
+});
+
+it('a result tells of a few flaky tests, however many there are and however long their names: it can be read', () => {
+  const flaky = Array.from({ length: 3000 }, (_, i) => ({ suite: 's'.repeat(1000), name: `${i}`, message: '' }));
+  const t: TaskResult = { id: 'd/p/a:test', name: 'a', kind: 'test', state: 'waiting', reason: '' };
+  const record: BriefTest = {
+    schema: 4,
+    key: '0'.repeat(64),
+    package: 'a',
+    outcome: 'passed',
+    tests: 3000,
+    failures: 0,
+    skipped: 0,
+    failed: [],
+    flaky,
+    attempts: 2,
+    log: { name: 'log', sha256: '0'.repeat(64), size: 0 },
+    milliseconds: 1,
+  };
+  const ended = takeTests(t, record, false);
+  expect(ended.reason).toMatch(/^flaky: s.* and 2980 more$/);
+  expect(isTaskResult({ ...t, ...ended })).toBe(true);
 });

@@ -33,7 +33,10 @@ export function setBuildRecord(graph: TaskGraph, n: number, record: BriefRecord)
   Object.assign(graph.results[n] ?? {}, { version, debs, ...(warning === undefined ? {} : { warning }) });
 }
 
-function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
+/** Most flaky tests that a reason names. */
+const mostTold = 20;
+
+export function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
   t.tests = {
     tests: record.tests,
     failures: record.failures,
@@ -44,8 +47,10 @@ function takeTests(t: TaskResult, record: BriefTest, cached: boolean): Ending {
   if (record.outcome === 'failed') return { state: 'failed', reason: `${earlier(cached)}${failedTests(record)}` };
   const state = cached ? 'cached' : 'passed';
   if (record.outcome === 'none') return { state, reason: 'it has no tests' };
-  const flaky = record.flaky.map((f) => `${f.suite}.${f.name}`).join(', ');
-  return { state, reason: flaky ? `flaky: ${flaky}` : t.reason || 'unchanged' };
+  const names = record.flaky.slice(0, mostTold).map((f) => `${f.suite}.${f.name}`);
+  const more = record.flaky.length - names.length;
+  const flaky = `flaky: ${names.join(', ')}${more ? ` and ${more} more` : ''}`;
+  return { state, reason: names.length ? flaky : t.reason || 'unchanged' };
 }
 
 /** What a failed test says first. pytest names the exception of a file that it can't read in the text alone. */
