@@ -31,7 +31,7 @@ const layers = {
   read: foundation,
   query: ['plan', 'graph', 'text', 'model'],
   plan: ['graph', 'text', 'model'],
-  render: ['text', 'model'],
+  render: ['graph', 'text', 'model'],
   sandbox: ['store', 'inspect', ...foundation],
   store: foundation,
   inspect: foundation,

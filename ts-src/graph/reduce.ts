@@ -1,4 +1,5 @@
 import { BitSet } from './bit-set.ts';
+import { cycles, needsOf, order, type Edges } from './graph.ts';
 
 /**
  * Transitive reduction: the needs of each task without those that another need already includes. `needs(t)` are task
@@ -26,5 +27,44 @@ export function reduceNeeds(count: number, needs: (task: number) => readonly num
       covered.add(d);
     }
     return kept.sort((a, b) => a - b);
+  });
+}
+
+/**
+ * Transitive reduction of any graph: for each node its needs without those that another need implies. Nodes of a cycle
+ * imply none of each other's needs. O(edges · nodes / 32).
+ */
+export function directNeeds(edges: Edges): number[][] {
+  // Each cycle, and each other node, is one part.
+  const partOf = new Int32Array(edges.length).fill(-1);
+  let count = 0;
+  for (const cycle of cycles(edges)) {
+    for (const n of cycle) partOf[n] = count;
+    count++;
+  }
+  for (let n = 0; n < edges.length; n++) if (partOf[n] === -1) partOf[n] = count++;
+  const part = (n: number): number => partOf[n] ?? -1;
+  const outer = Array.from({ length: count }, () => new Set<number>());
+  edges.forEach((list, n) => {
+    for (const d of list) if (part(d) !== part(n)) outer[part(n)]?.add(part(d));
+  });
+  const needs = outer.map((set) => [...set]);
+  const below: BitSet[] = [];
+  const joined = (into: BitSet, parts: Iterable<number>): BitSet => {
+    for (const q of parts) {
+      const set = below[q];
+      if (set) into.join(set);
+    }
+    return into;
+  };
+  for (const p of order(needs).order) {
+    const own = (below[p] = joined(BitSet.below(count), needsOf(needs, p)));
+    for (const q of needsOf(needs, p)) own.add(q);
+  }
+  return edges.map((list, n) => {
+    const parts = new Set(list.map(part));
+    parts.delete(part(n));
+    const implied = joined(BitSet.below(count), parts);
+    return list.filter((d) => !implied.has(part(d)));
   });
 }

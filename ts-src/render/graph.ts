@@ -1,3 +1,4 @@
+import { directNeeds } from '../graph/reduce.ts';
 import { entry } from '../model/maps.ts';
 import { at } from '../model/lists.ts';
 import dagre from '@dagrejs/dagre';
@@ -11,7 +12,7 @@ export interface Drawing {
   edges: [from: string, to: string][];
 }
 
-/** A scope's packages or repositories, without edges implied by longer paths. O(nodes × edges). */
+/** A scope's packages or repositories, without edges implied by longer paths. */
 export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   const title = `${scope.distribution} on ${scope.platform}`;
   const index = new Map(scope.packages.map((p, i) => [p.name, i]));
@@ -61,21 +62,9 @@ export function drawingOf(scope: Scope, by: 'package' | 'repository'): Drawing {
   return { title, nodes, edges: [...kept, ...[...back.keys()].sort().map((e) => entry(back, e))] };
 }
 
-/** Transitive reduction of an ordered graph. */
-function reduced(needs: readonly (readonly number[])[]): [number, number][] {
-  const reach: Set<number>[] = [];
-  const edges: [number, number][] = [];
-  needs.forEach((list, n) => {
-    const reached = new Set<number>();
-    for (const d of [...list].sort((a, b) => b - a)) {
-      if (!reached.has(d)) edges.push([d, n]);
-      reached.add(d);
-      for (const e of at(reach, d)) reached.add(e);
-    }
-    reach.push(reached);
-  });
-  return edges;
-}
+/** The edges that no others imply, from dependencies to dependents. */
+const reduced = (needs: readonly (readonly number[])[]): [number, number][] =>
+  directNeeds(needs).flatMap((list, n) => list.sort((a, b) => b - a).map((d): [number, number] => [d, n]));
 
 /** Renders Graphviz's DOT language. */
 export function renderDot(drawing: Drawing): string {

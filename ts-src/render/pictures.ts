@@ -1,3 +1,4 @@
+import { directNeeds } from '../graph/reduce.ts';
 import type { TaskResult } from '../model/result.ts';
 import { escapeMarkup } from './markup.ts';
 import { stateColor } from './states.ts';
@@ -49,22 +50,14 @@ function layOut(tasks: readonly DrawnTask[]): { boxes: Map<string, Box>; width: 
 export function renderNeeds(tasks: readonly DrawnTask[]): string {
   const builds = tasks.filter((t) => t.kind === 'build');
   const { boxes, width, height } = layOut(builds);
-  const below = new Map<string, Set<string>>();
-  for (const t of builds) {
-    const all = new Set<string>();
-    for (const n of t.needs) {
-      all.add(n);
-      for (const d of below.get(n) ?? []) all.add(d);
-    }
-    below.set(t.name, all);
-  }
+  const index = new Map(builds.map((t, i) => [t.name, i]));
+  const direct = directNeeds(builds.map((t) => t.needs.flatMap((n) => index.get(n) ?? [])));
   const edges: string[] = [];
   const nodes: string[] = [];
   for (const { task, x, y, width: wide } of boxes.values()) {
-    for (const n of task.needs) {
-      const from = boxes.get(n);
-      const indirect = task.needs.some((m) => m !== n && below.get(m)?.has(n) && !below.get(n)?.has(m));
-      if (!from || indirect) continue;
+    for (const n of direct[index.get(task.name) ?? -1] ?? []) {
+      const from = boxes.get(builds[n]?.name ?? '');
+      if (!from) continue;
       const [x1, y1, y2] = [from.x + from.width, from.y + 10, y + 10];
       edges.push(
         `<path d="M${x1.toFixed(0)},${y1} C${(x1 + 20).toFixed(0)},${y1} ${(x - 20).toFixed(0)},${y2} ${x.toFixed(0)},${y2}" fill="none" stroke="#999999"/>`,
