@@ -1,6 +1,7 @@
-import { renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256File, temporaryBeside } from '../io/files.ts';
+import { removeBelow } from '../io/held-folders.ts';
 import { parallel } from '../io/process.ts';
 import { walkLeft } from '../io/untrusted.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -162,7 +163,7 @@ fetch(to,{method:"HEAD"}).then(function(r){r.ok?go(to):location.replace("${root}
 
 async function removeState(endpoint: Endpoint, path: string): Promise<number> {
   if (endpoint.folder !== undefined) {
-    rmSync(join(endpoint.folder, path), { recursive: true, force: true });
+    removeBelow(endpoint.folder, path);
     return 1;
   }
   const names: string[] = [];

@@ -5,7 +5,10 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readlinkSync,
+  rmdirSync,
+  unlinkSync,
   type BigIntStats,
 } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -107,6 +110,41 @@ export class HeldFolders {
     if (!isOurs({ uid: Number(before.uid) }) || !isSame(before, after))
       throw foreignLink(join(this.root, folder), before.uid);
     return isAbsolute(target) ? target : `${handlePath(above)}/${target}`;
+  }
+}
+
+/** Deeper folders are not ours. */
+const deepest = 300;
+
+/**
+ * Removes a file or a folder of `root`, with all that is in it, through open handles: others may write there. Links are
+ * removed, and not followed, whoever made them. What another adds meanwhile stays, with the folders above it.
+ */
+export function removeBelow(root: string, name: string): void {
+  const handle = openSync(root, O_RDONLY | O_DIRECTORY);
+  try {
+    removeIn(handlePath(handle), name, 0);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function removeIn(folder: string, name: string, depth: number): void {
+  const path = `${folder}/${name}`;
+  let handle: number | undefined;
+  try {
+    handle = depth > deepest ? undefined : openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (e) {
+    if (!['ELOOP', 'ENOTDIR', 'ENOENT'].includes(codeOf(e) ?? '')) throw e;
+  }
+  try {
+    if (handle === undefined) return unlinkSync(path);
+    for (const entry of readdirSync(handlePath(handle))) removeIn(handlePath(handle), entry, depth + 1);
+    rmdirSync(path);
+  } catch (e) {
+    if (!['ENOENT', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY'].includes(codeOf(e) ?? '')) throw e;
+  } finally {
+    if (handle !== undefined) closeSync(handle);
   }
 }
 
