@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder, temporaryBeside } from '../io/files.ts';
 import { writeFile } from '../io/write.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { siteMark } from './site.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 /** Refuses to replace a folder that contains something other than a site. */
 export function outputFault(output: string): Diagnostic | undefined {
@@ -32,7 +33,7 @@ export async function writeFolder<T>(
     renameSync(staged, output);
     return made;
   } finally {
-    rmSync(staged, { recursive: true, force: true });
-    rmSync(former, { recursive: true, force: true });
+    removeTree(staged);
+    removeTree(former);
   }
 }

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { entry } from '../model/maps.ts';
 import { at } from '../model/lists.ts';
@@ -18,6 +17,7 @@ import { schedulerOf } from '../engine/session-scheduler.ts';
 import { kindOf, packageOf, tasksBefore } from '../engine/task-graph.ts';
 import type { Session } from '../engine/session.ts';
 import type { Shard } from './run-manifest.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 /**
  * Resolves all tasks of this machine's architecture that can be resolved before anything runs, and stores bases and
@@ -105,7 +105,7 @@ export async function keepSources(
     const folder = join(work, tree);
     const out = await checkout({ gitDir }, tree, folder);
     if (out.ok) await keepSource(store, tree, folder, join(work, `${tree}.packed`));
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
   });
 }
 

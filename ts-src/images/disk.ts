@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBytes, writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
@@ -17,6 +17,7 @@ import type { MadeRoot } from './root.ts';
 import type { Room } from './room.ts';
 import { scripts } from './scripts.ts';
 import { slotEnding } from './sysupdate.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 const sector = 512;
 const mebibyte = 2 ** 20;
@@ -284,6 +285,6 @@ export async function renderDisk(
     files.push(named(slotEnding));
   }
   const bytes = statSync(raw).size;
-  rmSync(folder, { recursive: true, force: true });
+  removeTree(folder);
   return good({ files, bytes });
 }

@@ -1,7 +1,8 @@
-import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from './files.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** Milliseconds that a folder of a killed process stays: another machine or container may share the place. */
 const day = 86_400_000;
@@ -29,7 +30,7 @@ export async function inTemporary<T>(
   try {
     return await use(folder);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
   }
 }
 
@@ -42,7 +43,7 @@ function sweep(under: string): void {
     if (!found?.isDirectory() || found.uid !== process.getuid?.()) continue;
     if (Date.now() - found.mtimeMs < day || isRunning(pid)) continue;
     try {
-      rmSync(path, { recursive: true, force: true });
+      removeTree(path);
     } catch {
       /* files of a sandbox's users in it; `slipway clean` of their state removes them */
     }

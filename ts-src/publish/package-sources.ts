@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { error, warning, type Diagnostic } from '../model/diagnostics.ts';
 import type { BuildOutcome } from '../engine/build/outcome.ts';
@@ -11,6 +11,7 @@ import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { controlStanzas, sourceOf } from './deb.ts';
 import type { HeldPackage, Suites } from './suites.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 /** Makes a source package; returns files, the .dsc first. */
 export type SourceMaker = (request: SourceRequest) => Promise<BuildOutcome<string[]>>;
@@ -132,6 +133,6 @@ async function makeOne(
     for (const path of [...outcome.value].reverse()) files.unshift(await store.put(path));
     return files;
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    removeTree(work);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFile, stampSeconds } from '../model/names.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -7,6 +7,7 @@ import { compareDebianVersions, versionAbove } from '../plan/versions.ts';
 import type { Store } from '../store/store.ts';
 import { repackDeb } from './deb.ts';
 import type { HeldPackage, Suites, Versions } from './suites.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 export interface Raised {
   suites: Suites;
@@ -76,7 +77,7 @@ async function repackAll(
     const changes = { from: held.version, to, seconds: stampSeconds(stamp) };
     if (path === undefined || !(await repackDeb(path, target, changes))) return { ok: false, lost: [file.sha256] };
     value.push(await store.put(target));
-    rmSync(own, { recursive: true, force: true });
+    removeTree(own);
   }
   return { ok: true, value };
 }

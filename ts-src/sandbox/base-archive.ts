@@ -1,10 +1,11 @@
-import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 export interface BaseArchive {
   platform: BasePlatform;
@@ -152,7 +153,7 @@ export function withoutBlanks(sources: Sources): { sources: Sources; done: () =>
   if (!blank) return { sources, done: () => undefined };
   const folder = temporaryFolder('keys');
   chmodSync(folder, 0o755);
-  const done = () => rmSync(folder, { recursive: true, force: true });
+  const done = () => removeTree(folder);
   return { sources: withCopiedKeys(sources, folder, folder), done };
 }
 

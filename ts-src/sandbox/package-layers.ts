@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DebPolicy } from '../inspect/deb.ts';
 import { unpackPackage } from '../inspect/unpack.ts';
@@ -19,6 +19,7 @@ import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { codeOf } from '../io/faults.ts';
 import { fieldOf } from '../text/stanza.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 export interface Unpacked {
   package: string;
@@ -107,7 +108,7 @@ export class Packages {
       writeWhole(this.contents(digest), JSON.stringify(unpacked), { sync: false });
       return unpacked;
     } finally {
-      rmSync(staged, { recursive: true, force: true });
+      removeTree(staged);
     }
   }
 
@@ -121,7 +122,7 @@ export class Packages {
       const code = codeOf(e);
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw e;
       if (readJson<Unpacked>(`${target}.json`)) return;
-      rmSync(target, { recursive: true, force: true });
+      removeTree(target);
       renameSync(staged, target);
     }
   }
@@ -148,7 +149,7 @@ export class Packages {
       let linked = await bring('-al');
       // Hard links can't cross file systems, so files are copied.
       if (linked.code !== 0 && /cross-device/.test(linked.stderr)) {
-        rmSync(target, { recursive: true, force: true });
+        removeTree(target);
         makeFolder(target);
         linked = await bring('-a', '--reflink=auto');
       }

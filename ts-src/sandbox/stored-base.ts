@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
@@ -13,6 +13,7 @@ import { notHere } from './missing-base.ts';
 import { keepPlainFiles } from './plain-files.ts';
 import { newScratch } from './scratch.ts';
 import type { Store } from '../store/store.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 /** A base in the store: its compressed tar, its lists, and apt's answers. */
 interface KeptBase {
@@ -182,7 +183,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
 /** Removes folders in apt's lists: apt reads no lists there, but their digest would count them. */
 function keepFlat(lists: string): void {
   for (const entry of readdirSync(lists, { withFileTypes: true }))
-    if (entry.isDirectory()) rmSync(join(lists, entry.name), { recursive: true, force: true });
+    if (entry.isDirectory()) removeTree(join(lists, entry.name));
   makeFolder(join(lists, 'partial'), 0o700);
 }
 

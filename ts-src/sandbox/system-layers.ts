@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
@@ -10,6 +10,7 @@ import { aptEnvironment } from './base-system.ts';
 import { PackageDownloads, shortList, type LayersRoom } from './package-downloads.ts';
 import { enterToInstall, whyEnded } from './install-entry.ts';
 import { newScratch } from './scratch.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 const statusFile = 'var/lib/dpkg/status';
 const largestStatus = 256 << 20;
@@ -149,7 +150,7 @@ export class SystemLayers {
     privateFolder(this.all());
     const staged = join(work, 'layer');
     mkdirSync(staged);
-    rmSync(join(kept, 'aptcache'), { recursive: true, force: true });
+    removeTree(join(kept, 'aptcache'));
     renameSync(kept, join(staged, 'root'));
     writeWhole(join(staged, 'layer.json'), JSON.stringify(layer));
     if (exists(this.folder(id))) await this.room.driver.remove(this.folder(id));

@@ -4,6 +4,7 @@ import { makeFolder } from '../io/files.ts';
 import { programFault, run } from '../io/process.ts';
 import { isStoredFile } from '../model/stored.ts';
 import type { Store } from './store.ts';
+import { removeTree } from '../io/remove-tree.ts';
 
 const nameOf = (tree: string): string => `sources/${tree.slice(0, 2)}/${tree}.json`;
 
@@ -66,6 +67,6 @@ export async function restoreSource(store: Store, tree: string, folder: string):
   const options = ['--touch', '--no-same-owner', '--no-same-permissions', '-f', archive, '-C', folder];
   const out = await run('sh', [...args, ...options]);
   if (out.code === 0) return true;
-  rmSync(folder, { recursive: true, force: true });
+  removeTree(folder);
   return false;
 }

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { entry } from '../../model/maps.ts';
 import type { Diagnostic } from '../../model/diagnostics.ts';
@@ -11,6 +10,7 @@ import { writeMessage } from '../command.ts';
 import type { TaskGraph } from '../../engine/task-graph.ts';
 import type { Session } from '../../engine/session.ts';
 import type { Loaded } from '../../farm/run-manifest.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 /** By task graph and package: the record of the trusted store's last runs. */
 export type LastGood = ReadonlyMap<TaskGraph, ReadonlyMap<string, BriefRecord>>;
@@ -80,7 +80,7 @@ async function abiDetails({ store, input }: Session, old: BriefRecord, now: Brie
   if (!b.ok) return reasonOf(b);
   const folder = newScratch(input.state);
   const compared = await compareBuilds(a.value, b.value, folder);
-  rmSync(folder, { recursive: true, force: true });
+  removeTree(folder);
   return compared.ok ? renderAbi(compared.value.changes, compared.value.details) : reasonOf(compared);
 }
 

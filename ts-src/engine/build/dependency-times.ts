@@ -1,8 +1,9 @@
-import { linkSync, lstatSync, renameSync, rmSync, type Stats } from 'node:fs';
+import { linkSync, lstatSync, renameSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from '../../io/files.ts';
 import { codeOf } from '../../io/faults.ts';
 import { digestHeld } from '../../io/untrusted.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 /** A dependency that was rebuilt since the object files were made. */
 export interface ChangedDependency {
@@ -23,7 +24,7 @@ export function keepDependencyTimes(root: string, changed: readonly ChangedDepen
   for (const { name, former, paths } of changed) {
     const view = join(views, name);
     const fresh = `${view}.new`;
-    rmSync(fresh, { recursive: true, force: true });
+    removeTree(fresh);
     for (const path of paths) {
       const now = fileAt(join(root, path));
       if (!now) continue;
@@ -33,7 +34,7 @@ export function keepDependencyTimes(root: string, changed: readonly ChangedDepen
       makeFolder(dirname(join(fresh, path)));
       putLink(join(root, path), join(fresh, path));
     }
-    rmSync(view, { recursive: true, force: true });
+    removeTree(view);
     makeFolder(fresh);
     renameSync(fresh, view);
   }

@@ -8,6 +8,7 @@ import { download } from '../../read/git/download.ts';
 import { archiveType, unpackArchive } from '../../read/git/unpack.ts';
 import { hasSource, keepFile, keptFile } from '../../store/sources.ts';
 import type { Store } from '../../store/store.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 /** Folder in the recipe, which is read-only at /slipway in a build. */
 const folderName = 'fetched';
@@ -64,7 +65,7 @@ async function unpackTo(
     renameSync(unpacked.value, target);
     return undefined;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTree(folder);
   }
 }
 

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, readlinkSync, rmSync, utimesSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { entriesBelow, exists, privateFolder, readJson, writeWhole, makeFolder } from '../../io/files.ts';
 import { holdMutex, lockPatience } from '../../io/mutex.ts';
@@ -14,6 +14,7 @@ import { keyText } from '../keys.ts';
 import { keepDependencyTimes, type ChangedDependency } from './dependency-times.ts';
 import type { BuildEnvironment } from './environment.ts';
 import type { BuildRequest } from './outcome.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 /**
  * Object files kept between builds of a package, for edit-build loops (`--incremental-objects`). They are reused only
@@ -82,7 +83,7 @@ export async function openObjects(
     keepDependencyTimes(own, await seenBefore(before, now, { state, store, views }), views);
   } else {
     await driver.remove(folder);
-    rmSync(views, { recursive: true, force: true });
+    removeTree(views);
   }
   privateFolder(dirname(folder));
   makeFolder(folder);

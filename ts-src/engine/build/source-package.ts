@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { makeFolder, sha256File } from '../../io/files.ts';
 import { writeFile } from '../../io/write.ts';
@@ -13,6 +13,7 @@ import { failed, made, type BuildOutcome } from './outcome.ts';
 import { writeRecipe, type PackagingOptions } from './packaging.ts';
 import { bringFetched } from './fetched.ts';
 import { applyPatches, bringSource } from './source.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 export interface SourceRequest {
   graph: TaskGraph;
@@ -55,7 +56,7 @@ export async function makeSourcePackage(options: Options, request: SourceRequest
   renameSync(recipe, debian);
   const archive = join(work, `${p.debian}_${plain}.tar.gz`);
   const packed = await run('tar', [...archiveOptions(stamp), '-f', archive, '-C', work, folder]);
-  rmSync(source, { recursive: true, force: true });
+  removeTree(source);
   if (packed.code !== 0) throw programFault(`tar could not pack the source of ${p.name}`, archive, packed);
   const dsc = join(work, `${p.debian}_${plain}.dsc`);
   const text = renderDsc({

@@ -14,12 +14,19 @@ const largest: Size = { bytes: 2 * 2 ** 30, files: 500_000 };
  */
 const memory = 4 << 20;
 
-/** Wraps a program that reads an untrusted archive. */
+/** Wraps a program that reads an untrusted archive, until `signal`: a small one may take days to unpack. */
 export const readingArchive = (
   command: readonly string[],
+  signal?: AbortSignal,
   onOutput?: (chunk: Buffer) => void,
 ): ReturnType<typeof run> =>
-  run('sh', ['-c', `ulimit -v ${memory}; exec "$@"`, 'sh', ...command], onOutput ? { onOutput } : {});
+  run('sh', ['-c', `ulimit -v ${memory}; exec "$@"`, 'sh', ...command], {
+    signal,
+    ...(onOutput ? { onOutput } : {}),
+  });
+
+/** Gives unzip a password, because it asks the terminal for that of an encrypted file. */
+export const noPassword = ['-P', 'none'];
 
 const tooLarge = (what: string, most: Size): TooMuch =>
   new TooMuch(`would unpack to ${what}; at most ${most.files} files of ${gigabytes(most.bytes)} are taken`);
@@ -27,9 +34,14 @@ const tooLarge = (what: string, most: Size): TooMuch =>
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** Why an archive may not be unpacked: it is too large. Stops reading at the limit. */
-export async function archiveFault(file: string, type: string, most = largest): Promise<string | undefined> {
+export async function archiveFault(
+  file: string,
+  type: string,
+  most = largest,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   try {
-    await (type === 'zip' ? measureZip(file, most) : measureTar(file, most));
+    await (type === 'zip' ? measureZip(file, most, signal) : measureTar(file, most, signal));
     return undefined;
   } catch (e) {
     if (e instanceof TooMuch) return e.message;
@@ -38,11 +50,11 @@ export async function archiveFault(file: string, type: string, most = largest): 
 }
 
 /** Sums up the sizes that tar lists, before it reads a member's content. */
-async function measureTar(file: string, most: Size): Promise<Outcome> {
+async function measureTar(file: string, most: Size, signal?: AbortSignal): Promise<Outcome> {
   let files = 0;
   let bytes = 0;
   let rest = '';
-  return readingArchive(['tar', '-t', '-v', '--numeric-owner', '-f', file], (chunk) => {
+  return readingArchive(['tar', '-t', '-v', '--numeric-owner', '-f', file], signal, (chunk) => {
     const lines = (rest + chunk.toString('latin1')).split('\n');
     rest = (lines.pop() ?? '').slice(0, 1000);
     for (const line of lines) {
@@ -55,13 +67,13 @@ async function measureTar(file: string, most: Size): Promise<Outcome> {
 }
 
 /** The sizes in a zip archive's list may be false, so its files are also decompressed to measure them. */
-async function measureZip(file: string, most: Size): Promise<void> {
-  const listed = await readingArchive(['unzip', '-Zt', file]);
+async function measureZip(file: string, most: Size, signal?: AbortSignal): Promise<void> {
+  const listed = await readingArchive(['unzip', '-Zt', file], signal);
   const m = /(\d+) files?, (\d+) bytes/.exec(listed.stdout);
   const [files, unpacked] = [Number(m?.[1] ?? 0), Number(m?.[2] ?? 0)];
   if (files > most.files || unpacked > most.bytes) throw tooLarge(`${files} files of ${gigabytes(unpacked)}`, most);
   let bytes = 0;
-  await readingArchive(['unzip', '-p', file], (chunk) => {
+  await readingArchive(['unzip', '-p', ...noPassword, file], signal, (chunk) => {
     bytes += chunk.length;
     if (bytes > most.bytes) throw tooLarge(`more than ${gigabytes(most.bytes)}`, most);
   });

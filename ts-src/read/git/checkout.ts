@@ -5,6 +5,7 @@ import { exists, noteUse, temporaryBeside, makeFolder } from '../../io/files.ts'
 import { bringLargeFiles } from './large-files.ts';
 import { git, storeFault } from './process.ts';
 import { listTree } from './tree.ts';
+import { removeTree } from '../../io/remove-tree.ts';
 
 /** Writes a tree into `folder`, which must be empty: files, modes and symlinks, without git's data. */
 export async function checkout(snapshot: { gitDir: string }, tree: string, folder: string): Promise<Result<string>> {
@@ -59,7 +60,7 @@ export async function checkoutRef(
       renameSync(temporary, kept);
     } catch {
       // Another slipway process wrote the same files first.
-      rmSync(temporary, { recursive: true, force: true });
+      removeTree(temporary);
     }
   } else noteUse(kept);
   return good({ folder: kept, top, commit });

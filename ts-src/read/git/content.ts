@@ -6,6 +6,7 @@ import { inTemporary } from '../../io/temporary-folder.ts';
 import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
 import { longestFetch } from '../../io/patience.ts';
+import { programFault, run } from '../../io/process.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
 import { download } from './download.ts';
@@ -55,10 +56,16 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       const unpacked = await unpackArchive(file, entry.type, url, join(folder, 'content'));
       if (!unpacked.ok) return unpacked;
       const root = unpacked.value;
+      await removeRepositories(root);
       return withMutex(`${gitDir}.lock`, async () => {
         await ensureContentRepository(gitDir);
         const env = { GIT_INDEX_FILE: join(folder, 'index') };
-        const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], { gitDir, env, cwd: root });
+        const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], {
+          gitDir,
+          env,
+          cwd: root,
+          limited: true,
+        });
         if (added.code !== 0) return bad(storeFault(`can't read ${url}`, added, gitDir, 'source-archive'));
         const tree = await outputOf(['write-tree'], { gitDir, env });
         if (!tree.ok) return tree;
@@ -69,6 +76,15 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
     },
     join(state, 'git', 'unpacking'),
   );
+}
+
+/**
+ * Removes what makes git take a folder of an archive for a repository: git would follow the links in it, to devices
+ * without end and to repositories of this machine, and leave out the folder's files.
+ */
+async function removeRepositories(root: string): Promise<void> {
+  const removed = await run('find', [root, '-name', '.git', '-prune', '-exec', 'rm', '-rf', '--', '{}', '+']);
+  if (removed.code !== 0) throw programFault(`can't remove repositories in ${root}`, root, removed);
 }
 
 /** A FIFO, socket or device below a user's folder that git would read, without end; undefined if there is none. */

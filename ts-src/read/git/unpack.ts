@@ -1,9 +1,10 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentFault } from '../../io/faults.ts';
+import { longestFetch } from '../../io/patience.ts';
 import { programFault, run, type Outcome } from '../../io/process.ts';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
-import { archiveFault, readingArchive } from './archive-size.ts';
+import { archiveFault, noPassword, readingArchive } from './archive-size.ts';
 import { diskWasFull } from './process.ts';
 
 type ArchiveType = 'tar' | 'zip';
@@ -20,16 +21,22 @@ export function archiveType(file: string): ArchiveType {
   }
 }
 
-/** The first message of a program, which tells the cause; tar's last one only says that there were others. */
+/**
+ * The first message of a program, which tells the cause; tar's last one only says that there were others. unzip writes
+ * the name of the archive in a line before its message.
+ */
 const firstLine = ({ stderr, stdout, signal, code }: Outcome): string =>
-  (stderr.trim() || stdout.trim()).split('\n')[0] || `it ended with ${signal ?? code}`;
+  (stderr.trim() || stdout.trim())
+    .split('\n')
+    .map((line) => line.trim())
+    .find((line) => line !== '' && !/^\[.*\]$/.test(line)) || `it ended with ${signal ?? code}`;
 
-/** unzip's exit code on a full disk, which it does not report in words of the system. */
-const unzipDiskFull = 50;
+/** Whether unzip met a full disk. Its exit code is the same for a name that the file system does not take. */
+const zipFilledDisk = ({ code, stderr }: Outcome): boolean => code === 50 && !/error: +cannot create/.test(stderr);
 
 /** Why a program that unpacks into `folder` failed. */
 function unpackFault(url: string, type: ArchiveType, folder: string, o: Outcome): Result<never> {
-  const said = type === 'zip' && o.code === unzipDiskFull ? { ...o, stderr: 'No space left on device' } : o;
+  const said = type === 'zip' && zipFilledDisk(o) ? { ...o, stderr: 'No space left on device' } : o;
   return diskWasFull(said)
     ? bad(error('source-store', `can't unpack ${url}: ${environmentFault(programFault('unpacking', folder, said))}`))
     : bad(error('source-archive', `can't unpack ${url}: ${firstLine(o)}`));
@@ -46,14 +53,22 @@ export async function unpackArchive(
   folder: string,
 ): Promise<Result<string>> {
   mkdirSync(folder);
-  const fits = await archiveFault(file, type);
+  const signal = AbortSignal.timeout(longestFetch);
+  const late = (): Result<never> =>
+    bad(error('source-archive', `can't unpack ${url}: it took longer than ${longestFetch / 60_000} minutes`));
+  const fits = await archiveFault(file, type, undefined, signal);
+  if (signal.aborted) return late();
   if (fits !== undefined) return bad(error('source-archive', `${url} ${fits}`));
   const unpacked =
     type === 'zip'
       ? // Its times have no zone: they would differ between machines.
-        await readingArchive(['env', 'TZ=UTC0', 'unzip', '-q', file, '-d', folder])
-      : await readingArchive(['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', folder]);
+        await readingArchive(['env', 'TZ=UTC0', 'unzip', '-q', ...noPassword, file, '-d', folder], signal)
+      : await readingArchive(
+          ['tar', '-x', '--no-same-owner', '--no-same-permissions', '-f', file, '-C', folder],
+          signal,
+        );
   await openFolders(folder);
+  if (signal.aborted) return late();
   if (unpacked.code !== 0) return unpackFault(url, type, folder, unpacked);
   const special = await specialFile(folder);
   if (special !== undefined)
