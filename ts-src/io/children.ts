@@ -16,16 +16,34 @@ export function childrenOf(parent: number): Process[] {
   });
 }
 
+/** All processes below a process, those nearest to it first. */
+export function descendantsOf(parent: number): Process[] {
+  const found = childrenOf(parent);
+  for (const one of found) found.push(...childrenOf(one.id));
+  return found;
+}
+
+/** Kills processes of a list that still run. Those of other users stay. */
+export function killThose(processes: readonly Process[]): void {
+  for (const one of processes)
+    try {
+      if (isRunning(one)) process.kill(one.id, 'SIGKILL');
+    } catch {
+      /* it has just ended, or belongs to another user */
+    }
+}
+
+function isRunning({ id, begun }: Process): boolean {
+  const now = stateOf(id);
+  return now !== undefined && now.begun === begun && !/[ZX]/.test(now.state);
+}
+
 /**
  * Waits until processes that were killed have ended. The first process of a PID namespace becomes a zombie only when no
  * other one is left in it.
  */
 export async function ended(processes: readonly Process[]): Promise<void> {
-  const runs = ({ id, begun }: Process): boolean => {
-    const now = stateOf(id);
-    return now !== undefined && now.begun === begun && !/[ZX]/.test(now.state);
-  };
-  while (processes.some(runs)) await sleep(5);
+  while (processes.some(isRunning)) await sleep(5);
 }
 
 /** proc(5), /proc/PID/stat: the fields after the name, which may contain anything. */

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { writeBytes } from './write.ts';
 import { sizeText } from '../model/sizes.ts';
-import { childrenOf, ended } from './children.ts';
+import { childrenOf, descendantsOf, ended, killThose } from './children.ts';
+import { Gathered } from './gathered.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
 
 export interface Outcome {
@@ -30,7 +31,7 @@ export interface RunOptions {
    * end with it.
    */
   kills?: boolean;
-  /** Maximum number of bytes of each output in the outcome. */
+  /** Maximum number of bytes of each output in the outcome; of standard error, at most 16 MiB are taken. */
   limit?: number;
   /** Decoding of standard output; `latin1` preserves every byte. */
   encoding?: 'utf8' | 'latin1';
@@ -61,6 +62,9 @@ export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_A
 export class TooMuch extends Error {}
 
 const running = new Set<ChildProcess>();
+
+/** Bytes of messages that are taken: a server can have a program print them without end. */
+const longestMessages = 16 << 20;
 
 const inputOf = ({ input, keepInput, terminal }: RunOptions): 'inherit' | 'ignore' | 'pipe' => {
   if (terminal) return 'inherit';
@@ -104,22 +108,27 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         child.kill('SIGKILL');
       }
     };
-    const gathered: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+    const gathered = { stdout: new Gathered(limit), stderr: new Gathered(Math.min(limit, longestMessages)) };
     for (const name of ['stdout', 'stderr'] as const) {
-      let size = 0;
       child[name]?.on('data', (chunk: Buffer) => {
         if (keep && name === 'stdout') return keep(chunk);
         if (options.onOutput && name === 'stdout') return give(options.onOutput, chunk);
-        size += chunk.length;
-        if (size <= limit) gathered[name].push(chunk);
+        gathered[name].add(chunk);
       });
     }
     let last: NodeJS.Timeout | undefined;
     let children: ReturnType<typeof childrenOf> = [];
     const stop = () => {
       if (options.kills && child.pid !== undefined) children = childrenOf(child.pid);
+      const below = child.pid === undefined || options.kills ? [] : descendantsOf(child.pid);
       child.kill(options.kills ? 'SIGKILL' : 'SIGTERM');
-      last = setTimeout(() => child.kill('SIGKILL'), 3000);
+      // A program of git's that talks to a server outlives git, and keeps the pipes open.
+      last = setTimeout(() => {
+        const all = [...below, ...below.flatMap(({ id }) => descendantsOf(id))];
+        child.kill('SIGKILL');
+        killThose(all);
+        last = setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), 2000);
+      }, 3000);
     };
     options.signal?.addEventListener('abort', stop, { once: true });
     const end = (outcome: Outcome) => {
@@ -178,13 +187,13 @@ export async function runForData(
  */
 function textsOf(
   command: string,
-  gathered: Readonly<Record<'stdout' | 'stderr', Buffer[]>>,
+  gathered: Readonly<Record<'stdout' | 'stderr', Gathered>>,
   encoding: 'utf8' | 'latin1',
 ): Pick<Outcome, 'stdout' | 'stderr'> | Error {
   try {
     return {
-      stdout: Buffer.concat(gathered.stdout).toString(encoding),
-      stderr: Buffer.concat(gathered.stderr).toString('utf8'),
+      stdout: gathered.stdout.whole().toString(encoding),
+      stderr: gathered.stderr.whole().toString('utf8'),
     };
   } catch (e) {
     return Object.assign(new Error(`${command}: ${messageOf(e)}`), { code: 'ELARGE', path: command });
@@ -213,9 +222,13 @@ function limitedLog(log: number, path: string, most: number): (chunk: Buffer) =>
   };
 }
 
-/** Kills all running programs; used at exit. */
+/** Kills all running programs with those that they started; used at exit. */
 export function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) {
+    const below = child.pid === undefined ? [] : descendantsOf(child.pid);
+    child.kill('SIGKILL');
+    killThose(below);
+  }
 }
 
 /** Runs `work` for all items, at most `width` in parallel. Results are in the order of the items. */
