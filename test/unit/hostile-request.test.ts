@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { withDistro } from '../../ts-src/cli/farm/distro-url.ts';
+import { targetCommit } from '../../ts-src/cli/farm/target-commit.ts';
 import { trustedWorkspace } from '../../ts-src/cli/farm/run-plan.ts';
 import { readDistribution } from '../../ts-src/read/distribution.ts';
 
@@ -14,8 +15,11 @@ const write = (path: string, text: string): void => {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
   writeFileSync(join(folder, path), text);
 };
-const git = (cwd: string, ...args: string[]): void =>
-  void execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], { cwd: join(folder, cwd) });
+const git = (cwd: string, ...args: string[]): string =>
+  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.org', ...args], {
+    cwd: join(folder, cwd),
+    encoding: 'utf8',
+  });
 const commit = (cwd: string): void => {
   git(cwd, 'add', '-A');
   git(cwd, 'commit', '-qm', 'x');
@@ -145,4 +149,17 @@ it("a pull request can't read files of this machine through a package's symlink"
   if (!workspace.ok) throw new Error(JSON.stringify(workspace.diagnostics));
   const found = await readDistribution(workspace.value, 'd', undefined, new Map(), {});
   expect(found.diagnostics.map((d) => d.code)).toContain('file-outside');
+});
+
+it('a name that git reads as a commit of the pull request is no target branch', async () => {
+  write('named/a', 'a');
+  git('named', 'init', '-q', '-b', 'main');
+  commit('named');
+  const own = git('named', 'rev-parse', 'HEAD').trim();
+  git('named', 'branch', '20260101');
+  git('named', 'tag', 'tagged');
+  const commitOf = (name: string) => targetCommit(join(folder, 'named'), name);
+  for (const name of ['HEAD', own.slice(0, 12), `main-g${own.slice(0, 8)}`, 'tagged', 'heads/main'])
+    expect(await commitOf(name)).toMatchObject({ code: 'history' });
+  for (const name of ['main', '20260101', own]) expect(await commitOf(name)).toBe(own);
 });

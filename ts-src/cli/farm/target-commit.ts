@@ -3,13 +3,19 @@ import { git } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
 import { reasonOf } from '../../io/process.ts';
 
-/** The commit of a pull request's target branch, from the checkout or fetched from the checkout's origin. */
+/**
+ * The commit of a pull request's target branch, from the checkout or fetched from the checkout's origin. Only branches
+ * are taken, or a whole commit: git reads names such as `HEAD` and `20260101` as commits, which the pull request makes.
+ */
 export async function targetCommit(root: string, name: string): Promise<string | Diagnostic> {
   if (!isRefName(name)) return error('history', `'${name}' is not a name of a branch`);
-  for (const ref of [`refs/remotes/origin/${name}`, name]) {
-    const found = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`], { cwd: root });
+  for (const ref of [`refs/remotes/origin/${name}`, `refs/heads/${name}`]) {
+    // rev-parse would read `refs/heads/x-g1234567` as a commit, too.
+    const found = await git(['show-ref', '--verify', '--hash', ref], { cwd: root });
     if (found.code === 0) return found.stdout.trim();
   }
+  if (/^[0-9a-f]{40}$/.test(name) && (await git(['cat-file', '-e', `${name}^{commit}`], { cwd: root })).code === 0)
+    return name;
   const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
   const found =
     fetched.code === 0
