@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A process; another one with its number began at another time. */
-interface Process {
+export interface Process {
   id: number;
   begun: string;
 }
@@ -16,11 +16,20 @@ export function childrenOf(parent: number): Process[] {
   });
 }
 
-/** All processes below a process, those nearest to it first. */
-export function descendantsOf(parent: number): Process[] {
-  const found = childrenOf(parent);
-  for (const one of found) found.push(...childrenOf(one.id));
-  return found;
+/** All processes below some, in whatever sessions and PID namespaces they are. */
+export function descendantsOf(parents: readonly number[]): Process[] {
+  const children = new Map<number, Process[]>();
+  for (const name of readdirSync('/proc')) {
+    const id = Number(name);
+    const found = /^\d+$/.test(name) ? stateOf(id) : undefined;
+    if (!found) continue;
+    const others = children.get(found.parent);
+    if (others) others.push({ id, begun: found.begun });
+    else children.set(found.parent, [{ id, begun: found.begun }]);
+  }
+  const below = parents.flatMap((id) => children.get(id) ?? []);
+  for (const { id } of below) below.push(...(children.get(id) ?? []));
+  return below;
 }
 
 /** Kills processes of a list that still run. Those of other users stay. */
@@ -33,7 +42,7 @@ export function killThose(processes: readonly Process[]): void {
     }
 }
 
-function isRunning({ id, begun }: Process): boolean {
+export function isRunning({ id, begun }: Process): boolean {
   const now = stateOf(id);
   return now !== undefined && now.begun === begun && !/[ZX]/.test(now.state);
 }
@@ -47,10 +56,10 @@ export async function ended(processes: readonly Process[]): Promise<void> {
 }
 
 /** proc(5), /proc/PID/stat: the fields after the name, which may contain anything. */
-function stateOf(id: number): { state: string; begun: string } | undefined {
+function stateOf(id: number): { state: string; parent: number; begun: string } | undefined {
   const text = read(`/proc/${id}/stat`);
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields && { state: fields[0] ?? '', begun: fields[19] ?? '' };
+  return fields && { state: fields[0] ?? '', parent: Number(fields[1]), begun: fields[19] ?? '' };
 }
 
 function read(path: string): string | undefined {

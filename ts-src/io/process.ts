@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { writeBytes } from './write.ts';
 import { sizeText } from '../model/sizes.ts';
-import { childrenOf, descendantsOf, ended, killThose } from './children.ts';
+import { childrenOf, descendantsOf, ended, isRunning, killThose, type Process } from './children.ts';
 import { Gathered } from './gathered.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
 
@@ -31,6 +31,8 @@ export interface RunOptions {
    * end with it.
    */
   kills?: boolean;
+  /** `signal` kills it and all that it started at once: it does not end them itself. The outcome comes as above. */
+  killsTree?: boolean;
   /** Maximum number of bytes of each output in the outcome; of standard error, at most 16 MiB are taken. */
   limit?: number;
   /** Decoding of standard output; `latin1` preserves every byte. */
@@ -61,7 +63,8 @@ export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_A
 /** Thrown by `onOutput` if a program prints more than its caller accepts. */
 export class TooMuch extends Error {}
 
-const running = new Set<ChildProcess>();
+/** Running programs, and how each is killed. */
+const running = new Map<ChildProcess, () => void>();
 
 /** Bytes of messages that are taken: a server can have a program print them without end. */
 const longestMessages = 16 << 20;
@@ -96,7 +99,22 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       env: options.env ?? (isShown(options) ? process.env : plainEnvironment()),
       stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
-    running.add(child);
+    /** Processes to wait for. */
+    let children: Process[] = [];
+    /** Processes that it had started when it was to end. */
+    let known: Process[] = [];
+    // The numbers of processes that have ended may be those of others.
+    const own = (): number[] =>
+      child.pid === undefined || child.exitCode !== null || child.signalCode ? [] : [child.pid];
+    // A program of git's that talks to a server outlives git, and keeps the pipes open.
+    const kill = () => {
+      const left = known.filter(isRunning).map((p) => p.id);
+      const below = options.kills ? [] : [...known, ...descendantsOf([...own(), ...left])];
+      child.kill('SIGKILL');
+      killThose(below);
+      if (options.killsTree) children.push(...below);
+    };
+    running.set(child, kill);
     const keep = log === undefined ? undefined : limitedLog(log, options.log ?? '', options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
     const give = (to: (chunk: Buffer) => void, chunk: Buffer) => {
@@ -117,16 +135,13 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       });
     }
     let last: NodeJS.Timeout | undefined;
-    let children: ReturnType<typeof childrenOf> = [];
     const stop = () => {
       if (options.kills && child.pid !== undefined) children = childrenOf(child.pid);
-      const below = child.pid === undefined || options.kills ? [] : descendantsOf(child.pid);
-      child.kill(options.kills ? 'SIGKILL' : 'SIGTERM');
-      // A program of git's that talks to a server outlives git, and keeps the pipes open.
+      else known = descendantsOf(own());
+      if (options.kills || options.killsTree) kill();
+      else child.kill('SIGTERM');
       last = setTimeout(() => {
-        const all = [...below, ...below.flatMap(({ id }) => descendantsOf(id))];
-        child.kill('SIGKILL');
-        killThose(all);
+        kill();
         last = setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), 2000);
       }, 3000);
     };
@@ -224,11 +239,7 @@ function limitedLog(log: number, path: string, most: number): (chunk: Buffer) =>
 
 /** Kills all running programs with those that they started; used at exit. */
 export function killAll(): void {
-  for (const child of running) {
-    const below = child.pid === undefined ? [] : descendantsOf(child.pid);
-    child.kill('SIGKILL');
-    killThose(below);
-  }
+  for (const kill of running.values()) kill();
 }
 
 /** Runs `work` for all items, at most `width` in parallel. Results are in the order of the items. */

@@ -1,11 +1,15 @@
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
+import { longestFetch } from '../io/patience.ts';
 import { run, type Outcome } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 import { removeTree } from '../io/remove-tree.ts';
+import { openGroup } from './control-groups.ts';
+import { withinDisk, type Du } from './disk-limit.ts';
+import { baseLimits } from './limits.ts';
 
 export interface BaseArchive {
   platform: BasePlatform;
@@ -15,6 +19,8 @@ export interface BaseArchive {
   work: string;
   log: string;
   proxy: string | undefined;
+  /** Removes a folder in which other users own files. */
+  remove: (folder: string) => Promise<void>;
 }
 
 /** ZIP can't represent times before 1980, so no file of a base is older, whenever it is made. */
@@ -51,72 +57,97 @@ mount --bind "$folder" ${confinedFolder}
 cd /
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 
-/** Runs mmdebstrap with its own process group, temporary folder and a clean environment. */
-export const makeBaseArchive = (base: BaseArchive): Promise<Outcome> =>
-  // An archive that sends bit by bit would hold apt without end.
-  withinFetchTime((signal) => runMmdebstrap(base, signal));
+/** `ended`: why it was ended, in words. `isFull`: because it took all space that was free. */
+type Made = Outcome & { ended?: string; isFull?: boolean };
 
-async function runMmdebstrap(base: BaseArchive, signal: AbortSignal): Promise<Outcome> {
-  const { platform, architecture, work, log } = base;
-  const temporary = join(work, 'mmdebstrap');
-  mkdirSync(temporary);
-  const env = (folder: string | undefined): NodeJS.ProcessEnv => ({
+/** Runs mmdebstrap with its own process group, temporary folder and a clean environment. */
+export const makeBaseArchive = (base: BaseArchive): Promise<Made> =>
+  // An archive that sends bit by bit would hold apt without end.
+  withinFetchTime(async (signal, isLate) => {
+    const confines = process.getuid?.() === 0 && (await canConfine());
+    const made = await (confines ? runConfined : runAsUser)(base, signal);
+    if (made.code === 0 || made.isFull) return made;
+    if (made.exceeded) return { ...made, ended: `it took more ${made.exceeded} than a base may` };
+    if (isLate()) return { ...made, ended: `it took longer than ${longestFetch / 60_000} minutes` };
+    return signal.aborted ? { ...made, ended: 'it was stopped' } : made;
+  });
+
+/** Enters the control groups `$1` (separated by colons). */
+const enterGroups = `set -e
+IFS=:
+for group in $1; do echo $$ > "$group/cgroup.procs"; done
+shift
+exec "$@"`;
+
+/**
+ * Runs a program that makes a base in a folder, with limits: programs of the archive's packages run there. `seen`: the
+ * path of that folder for it.
+ */
+async function runIn(
+  folder: string,
+  { work, log, proxy }: BaseArchive,
+  program: string[],
+  { signal, input, seen }: { signal: AbortSignal; input: string | undefined; seen: string },
+): Promise<Made> {
+  const limits = baseLimits(folder);
+  const group = openGroup(limits);
+  const [first, args] = group
+    ? ['sh', ['-c', enterGroups, 'sh', group.folders.join(':'), ...program]]
+    : ['prlimit', [`--data=${limits.memory}`, ...program]];
+  const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C.UTF-8',
     SOURCE_DATE_EPOCH: earliest,
-    ...(folder === undefined ? {} : { TMPDIR: folder }),
+    TMPDIR: seen,
     ...(process.env.HOME ? { HOME: process.env.HOME } : {}),
-    ...(base.proxy ? { http_proxy: base.proxy } : {}),
+    ...(proxy ? { http_proxy: proxy } : {}),
     ...(process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {}),
     ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
-  });
+  };
+  const options = { log, cwd: '/', detached: true, env, killsTree: true, ...(input === undefined ? {} : { input }) };
+  const outcome = await withinDisk({ folders: [folder, work], limits, du, signal }, (signal) =>
+    run(first, args, { ...options, signal }),
+  );
+  const exceeded = group?.close();
+  if (exceeded) return { ...outcome, exceeded };
+  return outcome.exceeded && limits.isWhole ? { ...outcome, isFull: true } : outcome;
+}
+
+const du: Du = (args, signal) => run('du', args, { signal });
+
+/** The ids that mmdebstrap maps may not be able to enter the user's own folder. */
+async function runAsUser(base: BaseArchive, signal: AbortSignal): Promise<Made> {
+  const { platform, architecture, work } = base;
   const plain = process.getuid?.() !== 0;
-  const input = (text: string | undefined) => (text === undefined ? {} : { input: text });
-  if (plain || !(await canConfine())) {
-    const { sources, done } = withoutBlanks(base.sources);
-    const command = mmdebstrapCommand(platform, architecture, sources, work, { plain });
-    // The mapped ids of an unprivileged user may not be able to enter the user's folder.
-    const folder = plain && !openToAll(temporary) ? undefined : temporary;
-    try {
-      return await run('mmdebstrap', command.args, {
-        log,
-        cwd: '/',
-        detached: true,
-        env: env(folder),
-        signal,
-        ...input(command.input),
-      });
-    } finally {
-      done();
-    }
+  const own = join(work, 'mmdebstrap');
+  mkdirSync(own);
+  const folder = plain && !openToAll(own) ? temporaryFolder('base', '/tmp') : own;
+  chmodSync(folder, 0o755);
+  const { sources, done } = withoutBlanks(base.sources);
+  const { args, input } = mmdebstrapCommand(platform, architecture, sources, work, { plain });
+  try {
+    return await runIn(folder, base, ['mmdebstrap', ...args], { signal, input, seen: folder });
+  } finally {
+    done();
+    if (folder !== own) await base.remove(folder);
   }
+}
+
+async function runConfined(base: BaseArchive, signal: AbortSignal): Promise<Made> {
+  const { platform, architecture, work } = base;
+  const temporary = join(work, 'mmdebstrap');
+  mkdirSync(temporary);
   chmodSync(temporary, 0o1777);
   mkdirSync(join(temporary, 'lists'));
   chmodSync(join(temporary, 'lists'), 0o777);
-  const command = mmdebstrapCommand(
-    platform,
-    architecture,
-    withCopiedKeys(base.sources, temporary, confinedFolder),
-    confinedFolder,
-    { plain: true },
-  );
-  const made = await run(
-    'unshare',
-    [
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      confine,
-      'sh',
-      temporary,
-      subordinate,
-      'mmdebstrap',
-      ...command.args,
-    ],
-    { log, cwd: '/', detached: true, env: env(confinedFolder), signal, ...input(command.input) },
-  );
+  const sources = withCopiedKeys(base.sources, temporary, confinedFolder);
+  const { args, input } = mmdebstrapCommand(platform, architecture, sources, confinedFolder, { plain: true });
+  const confined = ['sh', '-c', confine, 'sh', temporary, subordinate, 'mmdebstrap', ...args];
+  const made = await runIn(temporary, base, ['unshare', '--mount', '--propagation', 'private', ...confined], {
+    signal,
+    input,
+    seen: confinedFolder,
+  });
   if (made.code === 0) {
     renameSync(join(temporary, 'base.tar'), join(work, 'base.tar'));
     await run('rm', ['-rf', join(work, 'lists')]);

@@ -199,7 +199,7 @@ function siblingBase({ driver, state, name, architecture, platform }: BaseReques
 
 /** Makes the base's tar by mmdebstrap, or copies it from a base with the same content. */
 async function makeTar(
-  { name, platform, architecture, log, progress }: BaseRequest,
+  { driver, name, platform, architecture, log, progress }: BaseRequest,
   { work, sources }: Target,
   tar: string,
   shared: Base | undefined,
@@ -208,16 +208,17 @@ async function makeTar(
   const system = `${platform.os} ${platform.release} ${architecture}`;
   if (!shared) progress(`making the base system of ${name} (${system}) with mmdebstrap: about a minute`);
   const wasFull = watchRoom(work);
-  const made = shared
+  const made: Awaited<ReturnType<typeof makeBaseArchive>> = shared
     ? await run('cp', ['-a', shared.tar, tar])
-    : await makeBaseArchive({ platform, architecture, sources, work, log, proxy });
+    : await makeBaseArchive({ platform, architecture, sources, work, log, proxy, remove: driver.remove });
   const filled = wasFull();
   if (made.code === 0) return undefined;
   if (made.code === 127)
     return error('tool-missing', 'mmdebstrap is not installed', {
       hint: 'run `slipway doctor` to see what this machine lacks',
     });
-  const full = filled || /No space left on device/.test(readEnd(log, 20_000));
+  if (made.ended) return error('base-failed', `the base of '${name}' was not made: ${made.ended}`, { file: log });
+  const full = filled || made.isFull || /No space left on device/.test(readEnd(log, 20_000));
   return error(
     'base-failed',
     full

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { makeFolder } from '../io/files.ts';
 import type { Outcome } from '../io/process.ts';
 import type { Bind, Entry } from './driver.ts';
+import type { Limits } from './limits.ts';
 import { removedFiles } from './open-files.ts';
 
 /** Runs du(1) with the rights to read everything that an entry's processes created. */
@@ -20,30 +21,52 @@ const pause = 1000;
  */
 const longest = { least: 5_000, times: 50 };
 
-/**
- * Stops an entry that exceeds its disk limit. Unprivileged users have no folder quotas, so this checks the file
- * system's free space each second and, if it shrank, measures the folders. A measurement takes seconds for a million
- * files: while it runs, what the processes wrote since the last one counts as used.
- */
+/** What may be written, where, and how it is measured. */
+export interface DiskWatch {
+  /** On one file system; the first exists. */
+  folders: readonly [string, ...string[]];
+  limits: Pick<Limits, 'disk' | 'files'>;
+  du: Du;
+  signal?: AbortSignal | undefined;
+  /** Removed files that processes hold open. Undefined if they can't be told. */
+  ofProcesses?: typeof removedFiles;
+}
+
+/** Stops an entry that exceeds its disk limit. */
 export async function withDiskLimit(
   entry: Entry,
   du: Du,
   enter: (entry: Entry) => Promise<Outcome>,
   ofProcesses = removedFiles,
 ): Promise<Outcome> {
-  const { disk, files = Infinity } = entry.limits ?? {};
   const { keep } = entry.root;
-  const folders = [
+  const [first, ...others] = [
     ...(keep === undefined ? [] : [makeFolder(keep)]),
     ...entry.binds.filter((b: Bind) => !b.readOnly).map((b) => b.from),
   ];
-  const [first] = folders;
-  if (disk === undefined || first === undefined) return enter(entry);
+  if (first === undefined) return enter(entry);
+  return withinDisk(
+    { folders: [first, ...others], limits: entry.limits ?? {}, du, ofProcesses, signal: entry.signal },
+    (signal) => enter({ ...entry, signal }),
+  );
+}
+
+/**
+ * Ends a program that exceeds its disk limit, by its signal. Unprivileged users have no folder quotas, so this checks
+ * the file system's free space each second and, if it shrank, measures the folders. A measurement takes seconds for a
+ * million files: while it runs, what the processes wrote since the last one counts as used.
+ */
+export async function withinDisk(
+  { folders, limits, du, signal, ofProcesses = () => Promise.resolve(undefined) }: DiskWatch,
+  program: (signal: AbortSignal | undefined) => Promise<Outcome>,
+): Promise<Outcome> {
+  const { disk, files = Infinity } = limits;
+  if (disk === undefined) return program(signal);
   const controller = new AbortController();
   const stop = () => controller.abort();
-  entry.signal?.addEventListener('abort', stop, { once: true });
-  if (entry.signal?.aborted) stop();
-  const watch = new Watch(folders, first, disk, files, du, ofProcesses);
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop();
+  const watch = new Watch(folders, folders[0], disk, files, du, ofProcesses);
   // Counts what the task writes before the first periodic check.
   await watch.look();
   let exceeded = false;
@@ -55,11 +78,11 @@ export async function withDiskLimit(
     });
   }, pause);
   try {
-    const outcome = await enter({ ...entry, signal: controller.signal });
+    const outcome = await program(controller.signal);
     return exceeded ? { ...outcome, exceeded: 'disk' } : outcome;
   } finally {
     clearInterval(timer);
-    entry.signal?.removeEventListener('abort', stop);
+    signal?.removeEventListener('abort', stop);
   }
 }
 

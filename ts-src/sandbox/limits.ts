@@ -79,6 +79,15 @@ export const installLimits = (state: string): Limits => ({
   files: mostFiles,
 });
 
+/** Part of the free disk for a base: it may need more than half, and writes on until it is measured. */
+const mostForBase = 0.8;
+
+/** Limits of mmdebstrap. `isWhole`: its disk is what is free here, which is less than a base may take elsewhere. */
+export function baseLimits(folder: string): Limits & { isWhole: boolean } {
+  const whole = Math.floor(freeDisk(folder) * mostForBase);
+  return { ...defaultLimits(), disk: Math.min(mostDisk, whole), files: mostFiles, isWhole: whole < mostDisk };
+}
+
 /** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is global. */
 export function countsProcesses(kernel = release()): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
