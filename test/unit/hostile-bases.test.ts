@@ -131,3 +131,22 @@ it('a base in use stays where it is when the same one is made again, or another 
   expect(taken.ok && taken.value.root).toBe(first.root);
   expect(existsSync(join(first.root, 'used'))).toBe(true);
 });
+
+it('a base of an archive without a signature is not that of another proxy, which decides what is in it', () => {
+  const of = (trusted: boolean, proxy?: string): string => {
+    const platform: Platform = {
+      os: 'debian',
+      release: 'bookworm',
+      architectures: ['amd64'],
+      renew_days: 14,
+      underlays: {},
+      include: [],
+      mirror: { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted },
+      ...(proxy ? { proxy } : {}),
+    };
+    return wantedBase('/', platform, 'amd64').wanted;
+  };
+  expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true, 'http://127.0.0.1:2'));
+  expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true));
+  expect(of(false, 'http://127.0.0.1:1')).toBe(of(false));
+});

@@ -5,6 +5,7 @@ import { writtenLimits } from '../../ts-src/cli/run-options.ts';
 import { sizeOf, sizeText } from '../../ts-src/model/sizes.ts';
 import { settingsFinder } from '../../ts-src/plan/settings.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
+import { reasonOf } from '../../ts-src/engine/build/environment.ts';
 import { taskLimits } from '../../ts-src/sandbox/limits.ts';
 
 it('sizes are parsed in common notations, and formatted', () => {
@@ -43,7 +44,9 @@ package_settings:
     temporary: 2 ** 30,
     processes: 4000,
   });
-  const { memory, disk, log, temporary } = of('huge');
+  expect(of('big').cut).toEqual([]);
+  const { memory, disk, log, temporary, cut } = of('huge');
+  expect(cut).toEqual(['memory', 'disk']);
   expect(Math.max(memory, temporary)).toBeLessThan(totalmem());
   const { blocks, bsize } = statfsSync('/');
   expect(Math.max(disk ?? Infinity, log ?? Infinity)).toBeLessThan(blocks * bsize);
@@ -56,4 +59,17 @@ it('invalid limits are refused', () => {
   const told = distro.ok ? '' : distro.diagnostics.map((d) => d.message).join('\n');
   expect(told).toContain('a size such as 800M or 1.5G');
   expect(told).toContain('speed');
+});
+
+it('a task that exceeds what the machine has is not told to set more', () => {
+  const options = { signal: new AbortController().signal };
+  const limit = { signal: new AbortController().signal, minutes: 1, longer: '', done: () => undefined };
+  const outcome = { code: 1, signal: null, stdout: '', stderr: '', exceeded: 'memory' } as const;
+  const told = (isWhole: boolean) => reasonOf(options, { ...outcome, isWhole }, limit, { log: '', what: 'its build' });
+  expect(told(false)).toBe(
+    'its build took more memory than a task may have (limits.memory in package_settings gives it more)',
+  );
+  expect(told(true)).toBe(
+    'its build took more memory than a task may have (this machine has less than limits.memory allows: it gets at most 95%)',
+  );
 });

@@ -15,6 +15,8 @@ export interface Limits {
   files?: number;
   /** Size of its log in bytes. */
   log?: number;
+  /** Limits that are smaller than what was set for the task, because this machine has no more. */
+  cut?: readonly ('memory' | 'disk')[];
 }
 
 /** Limits that users may set. `minutes`: time for a build, and for its tests. */
@@ -47,13 +49,21 @@ export function taskLimits(state: string, machine: WrittenLimits, own: WrittenLi
     Math.floor(totalmem() * mostOfMachine),
     Math.floor(freeDisk(state) * mostOfMachine),
   ];
+  const wished = {
+    memory: own.memory ?? machine.memory ?? memory,
+    disk: own.disk ?? machine.disk ?? defaultDisk(state),
+  };
   return {
-    memory: Math.min(own.memory ?? machine.memory ?? memory, wholeMemory),
+    memory: Math.min(wished.memory, wholeMemory),
     processes: own.processes ?? machine.processes ?? processes,
     temporary: Math.min(own.temporary ?? machine.temporary ?? temporary, wholeMemory),
-    disk: Math.min(own.disk ?? machine.disk ?? defaultDisk(state), wholeDisk),
+    disk: Math.min(wished.disk, wholeDisk),
     files: mostFiles,
     log: Math.min(own.log ?? machine.log ?? defaultLog, wholeDisk),
+    cut: [
+      ...(wished.memory > wholeMemory ? (['memory'] as const) : []),
+      ...(wished.disk > wholeDisk ? (['disk'] as const) : []),
+    ],
   };
 }
 

@@ -117,27 +117,32 @@ export type ScriptSteps = Pick<BuildSteps, 'script' | 'steps' | 'folder' | 'bind
 /** Ubuntu releases whose dpkg can't read zstd; their packages use xz. Debian's tools default to xz. */
 const withoutZstd = ['focal', 'bionic'];
 
+/** `isWhole`: the limit that was exceeded is all that this machine can give, although more was set. */
+export type StepsOutcome = Outcome & { isWhole?: boolean };
+
 /**
  * Runs steps of a recipe script in a new root with a task's packages. Each call has its own root: files written in
  * another one are missing, except in mounted folders.
  */
-export function enterEnvironment(
+export async function enterEnvironment(
   options: EnvironmentOptions,
   request: BuildRequest,
   environment: BuildEnvironment,
   { script, steps, folder, binds, env, network, signal }: BuildSteps,
-): Promise<Outcome> {
+): Promise<StepsOutcome> {
   const { graph } = request;
   const { os, release } = graph.target;
   const xz = os === 'debian' || withoutZstd.includes(release);
-  return options.driver.enter({
+  const own = options.taskKeys.settingsOf(request.package.name).limits;
+  const limits = taskLimits(options.state, options.limits, own);
+  const outcome = await options.driver.enter({
     root: { layers: [environment.own, ...environment.layers] },
     network,
     user: 'builder',
     work: join(request.work, `root-${steps.join('-')}`),
     log: request.log,
     signal,
-    limits: taskLimits(options.state, options.limits, options.taskKeys.settingsOf(request.package.name).limits),
+    limits,
     binds: [...binds, { from: environment.recipe, to: '/slipway', readOnly: true }],
     env: {
       SLIPWAY_JOBS: String(request.repeat ? otherJobs(options.jobs) : options.jobs),
@@ -156,6 +161,7 @@ export function enterEnvironment(
       ...steps,
     ],
   });
+  return limits.cut?.some((what) => what === outcome.exceeded) ? { ...outcome, isWhole: true } : outcome;
 }
 
 const limitWords = {
@@ -166,8 +172,8 @@ const limitWords = {
 
 /** Why steps failed: the time limit, a known cause found in the log, or the exit code. `what` names the steps. */
 export function reasonOf(
-  options: EnvironmentOptions,
-  outcome: Outcome,
+  options: Pick<EnvironmentOptions, 'signal'>,
+  outcome: StepsOutcome,
   limit: TimeLimit,
   { log, what, failed }: { log: string; what: string; failed?: FailedPackage },
 ): string {
@@ -176,8 +182,13 @@ export function reasonOf(
     const time = minutes >= 1 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes * 60)} seconds`;
     return `it did not end in ${time}, and was stopped (${limit.longer})`;
   }
-  if (outcome.exceeded)
-    return `${what} ${limitWords[outcome.exceeded]} (limits.${outcome.exceeded} in package_settings gives it more)`;
+  if (outcome.exceeded) {
+    const name = `limits.${outcome.exceeded}`;
+    const more = outcome.isWhole
+      ? `this machine has less than ${name} allows: it gets at most 95%`
+      : `${name} in package_settings gives it more`;
+    return `${what} ${limitWords[outcome.exceeded]} (${more})`;
+  }
   const cause = withinTime('its log', () => knownCause(readEnd(log, 200_000), failed));
   if (cause) return cause.hint === undefined ? cause.cause : `${cause.cause}\n${cause.hint}`;
   if (outcome.code === 127 && outcome.stderr) return outcome.stderr;
