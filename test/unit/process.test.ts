@@ -50,7 +50,7 @@ it('a stopped task has ended when its outcome comes: no process of it still chan
     const slow = 'trap "sleep 1; touch ended; exit" TERM; while :; do sleep 0.05; done > /dev/null 2>&1';
     const child = `setpriv --pdeathsig TERM sh -c '${slow}' > /dev/null 2>&1 & wait`;
     const signal = AbortSignal.timeout(500);
-    const outcome = await run('sh', ['-c', child], { cwd: folder, kills: true, signal });
+    const outcome = await run('sh', ['-c', child], { cwd: folder, kills: 'entry', signal });
     expect(existsSync(join(folder, 'ended'))).toBe(true);
     expect(outcome).toMatchObject({ code: 128, signal: 'SIGKILL' });
   } finally {

@@ -2,9 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { writeBytes } from './write.ts';
 import { sizeText } from '../model/sizes.ts';
-import { childrenOf, descendantsOf, ended, isRunning, killThose, type Process } from './children.ts';
+import { ended } from './children.ts';
 import { Gathered } from './gathered.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
+import { Killing } from './killing.ts';
 
 export interface Outcome {
   code: number;
@@ -27,12 +28,10 @@ export interface RunOptions {
   detached?: boolean;
   signal?: AbortSignal | undefined;
   /**
-   * `signal` kills it at once, without a SIGTERM before. The outcome comes when its children have ended, too: they must
-   * end with it.
+   * `signal` kills it at once, without a SIGTERM before. The outcome comes when the others have ended, too. `entry`:
+   * its first child ends all others. `tree`: it does not end what it started, so all of those are killed.
    */
-  kills?: boolean;
-  /** `signal` kills it and all that it started at once: it does not end them itself. The outcome comes as above. */
-  killsTree?: boolean;
+  kills?: 'entry' | 'tree';
   /** Maximum number of bytes of each output in the outcome; of standard error, at most 16 MiB are taken. */
   limit?: number;
   /** Decoding of standard output; `latin1` preserves every byte. */
@@ -63,8 +62,8 @@ export const plainEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_A
 /** Thrown by `onOutput` if a program prints more than its caller accepts. */
 export class TooMuch extends Error {}
 
-/** Running programs, and how each is killed. */
-const running = new Map<ChildProcess, () => void>();
+/** Running programs. */
+const running = new Map<ChildProcess, Killing>();
 
 /** Bytes of messages that are taken: a server can have a program print them without end. */
 const longestMessages = 16 << 20;
@@ -99,22 +98,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       env: options.env ?? (isShown(options) ? process.env : plainEnvironment()),
       stdio: [inputOf(options), output, output, ...(options.descriptors ?? [])],
     });
-    /** Processes to wait for. */
-    let children: Process[] = [];
-    /** Processes that it had started when it was to end. */
-    let known: Process[] = [];
-    // The numbers of processes that have ended may be those of others.
-    const own = (): number[] =>
-      child.pid === undefined || child.exitCode !== null || child.signalCode ? [] : [child.pid];
-    // A program of git's that talks to a server outlives git, and keeps the pipes open.
-    const kill = () => {
-      const left = known.filter(isRunning).map((p) => p.id);
-      const below = options.kills ? [] : [...known, ...descendantsOf([...own(), ...left])];
-      child.kill('SIGKILL');
-      killThose(below);
-      if (options.killsTree) children.push(...below);
-    };
-    running.set(child, kill);
+    const killing = new Killing(child, options.kills ?? 'politely');
+    running.set(child, killing);
     const keep = log === undefined ? undefined : limitedLog(log, options.log ?? '', options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
     const give = (to: (chunk: Buffer) => void, chunk: Buffer) => {
@@ -134,22 +119,11 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         gathered[name].add(chunk);
       });
     }
-    let last: NodeJS.Timeout | undefined;
-    const stop = () => {
-      if (options.kills && child.pid !== undefined) children = childrenOf(child.pid);
-      else known = descendantsOf(own());
-      if (options.kills || options.killsTree) kill();
-      else child.kill('SIGTERM');
-      last = setTimeout(() => {
-        kill();
-        last = setTimeout(() => [child.stdout, child.stderr].forEach((pipe) => pipe?.destroy()), 2000);
-      }, 3000);
-    };
-    options.signal?.addEventListener('abort', stop, { once: true });
+    options.signal?.addEventListener('abort', killing.stop, { once: true });
     const end = (outcome: Outcome) => {
       running.delete(child);
-      clearTimeout(last);
-      options.signal?.removeEventListener('abort', stop);
+      killing.done();
+      options.signal?.removeEventListener('abort', killing.stop);
       if (log !== undefined) closeSync(log);
       if (thrown !== undefined) reject(thrown);
       else resolve(outcome);
@@ -169,7 +143,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (texts instanceof Error) thrown ??= texts;
       const outcome = { code: code ?? 128, signal, ...(texts instanceof Error ? { stdout: '', stderr: '' } : texts) };
       // Most programs end by themselves: no turn of the event loop more for them.
-      if (children.length) void ended(children).then(() => end(outcome));
+      if (killing.awaited.length) void ended(killing.awaited).then(() => end(outcome));
       else end(outcome);
     });
     if (options.input !== undefined) {
@@ -239,7 +213,7 @@ function limitedLog(log: number, path: string, most: number): (chunk: Buffer) =>
 
 /** Kills all running programs with those that they started; used at exit. */
 export function killAll(): void {
-  for (const kill of running.values()) kill();
+  for (const killing of running.values()) killing.kill();
 }
 
 /** Runs `work` for all items, at most `width` in parallel. Results are in the order of the items. */

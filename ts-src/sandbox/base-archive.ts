@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } 
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
 import { longestFetch } from '../io/patience.ts';
-import { run, type Outcome } from '../io/process.ts';
+import { run, type Outcome, type RunOptions } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
@@ -104,7 +104,14 @@ async function runIn(
     ...(process.env.https_proxy ? { https_proxy: process.env.https_proxy } : {}),
     ...(process.env.no_proxy ? { no_proxy: process.env.no_proxy } : {}),
   };
-  const options = { log, cwd: '/', detached: true, env, killsTree: true, ...(input === undefined ? {} : { input }) };
+  const options: RunOptions = {
+    log,
+    cwd: '/',
+    detached: true,
+    env,
+    kills: 'tree',
+    ...(input === undefined ? {} : { input }),
+  };
   const outcome = await withinDisk({ folders: [folder, work], limits, du, signal }, (signal) =>
     run(first, args, { ...options, signal }),
   );

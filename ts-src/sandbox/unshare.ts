@@ -133,7 +133,7 @@ export function unshareDriver(): UnshareDriver {
       ['--pdeathsig', 'KILL', 'unshare', ...user, ...namespaces, '--fork', '--kill-child=KILL', ...command],
       // A new session detaches from this terminal, unless the user asked for it. unshare(1) ignores SIGTERM. It ends
       // after its child does: with the first process of the namespace, all have ended.
-      { ...options, detached: options?.terminal !== true, kills: true },
+      { ...options, detached: options?.terminal !== true, kills: 'entry' },
     );
   // In a plain chroot the root is not a mount point, so mounts can't be private to the namespace. They are unmounted
   // afterwards.
