@@ -1,8 +1,9 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { makeLayer } from '../../ts-src/images/layers.ts';
+import { makeLayer, type Layer } from '../../ts-src/images/layers.ts';
 import { contentDifference } from '../../ts-src/inspect/differences.ts';
 import { reasonIn } from '../../ts-src/io/faults.ts';
 import { run } from '../../ts-src/io/process.ts';
@@ -47,6 +48,47 @@ it('names of files in an image', async () => {
   const room = await roomIn(folder, driver);
   const request = { key: 'k', what: 'a layer', below: [], kind: 'own', packages: [], binds: [], epoch: 0 } as const;
   await expect(makeLayer(room, request)).rejects.toThrow("the names of a root's files take more than 256 MiB");
+});
+
+const isMounting = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
+it.runIf(isMounting)('sparse files in a layer of an image, which are larger than the disk', async () => {
+  const small = join(folder, 'small');
+  mkdirSync(small);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'none', small]);
+  try {
+    const driver = unshareDriver();
+    const room = await roomIn(small, {
+      ...driver,
+      enter: ({ root }: Entry) => {
+        const keep = root.keep ?? '';
+        mkdirSync(keep, { recursive: true });
+        return run('truncate', ['-s', '24M', ...['a', 'b', 'c'].map((name) => join(keep, name))]);
+      },
+    });
+    mkdirSync(join(small, 'empty'));
+    writeFileSync(join(small, 'names'), '');
+    const base: Layer = {
+      key: 'b',
+      root: join(small, 'empty'),
+      names: join(small, 'names'),
+      tar: '',
+      diffId: '',
+      size: 0,
+      secrets: [],
+    };
+    const request = {
+      key: 'k',
+      what: 'a layer',
+      below: [base],
+      kind: 'own',
+      packages: [],
+      binds: [],
+      epoch: 0,
+    } as const;
+    await expect(makeLayer(room, request)).rejects.toThrow(/^the files of a layer take more than 3\d(\.\d)? MiB$/);
+  } finally {
+    execFileSync('umount', ['--lazy', small]);
+  }
 });
 
 it('lists whose names are too long to be kept', () => {

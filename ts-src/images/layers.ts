@@ -21,6 +21,7 @@ import { withMutex } from '../io/mutex.ts';
 import { aptEnvironment } from '../sandbox/base-system.ts';
 import type { Bind } from '../sandbox/driver.ts';
 import { enterToInstall, whyEnded } from '../sandbox/install-entry.ts';
+import { installLimits } from '../sandbox/limits.ts';
 import { newScratch } from '../sandbox/scratch.ts';
 import { LeftBehindError, readEnd, shownName } from '../io/untrusted.ts';
 import { imagesFolder, type Room } from './room.ts';
@@ -228,11 +229,14 @@ async function packLayer(
   const hash = createHash('sha256');
   const tar = join(staged, 'layer.tar');
   const out = openSync(tar, 'w');
+  // Files may be sparse on disk, and are not in a tar.
+  const { disk: largest = Infinity } = installLimits(room.state);
   let size = 0;
   const write = (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > largest) throw new LeftBehindError(`the files of ${request.what} take more than ${sizeText(largest)}`);
     writeBytes(out, chunk, tar);
     hash.update(chunk);
-    size += chunk.length;
   };
   try {
     for (const path of whiteouts(before, new Set(after))) write(tarFile(path, Buffer.alloc(0), request.epoch));
