@@ -6,7 +6,10 @@ import { sizeOf, sizeText } from '../../ts-src/model/sizes.ts';
 import { settingsFinder } from '../../ts-src/plan/settings.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { reasonOf } from '../../ts-src/engine/build/environment.ts';
-import { taskLimits } from '../../ts-src/sandbox/limits.ts';
+import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
+import { enterToInstall } from '../../ts-src/sandbox/install-entry.ts';
+import { installLimits, taskLimits } from '../../ts-src/sandbox/limits.ts';
+import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 
 it('sizes are parsed in common notations, and formatted', () => {
   expect(['800M', '1.5G', '64GiB', '2KB', '1024', '1t'].map(sizeOf)).toEqual([
@@ -72,4 +75,22 @@ it('a task that exceeds what the machine has is not told to set more', () => {
   expect(told(true)).toBe(
     'its build took more memory than a task may have (this machine has less than limits.memory allows: it gets at most 95%)',
   );
+});
+
+it('what installs packages may have files in memory that are larger than the disk, which is full before its limit', async () => {
+  const limits = installLimits('/proc');
+  expect(limits.disk).toBe(0);
+  expect(limits.file).toBe(limits.temporary);
+  const ended = { code: 1, signal: null, stdout: '', stderr: '', exceeded: 'disk' } as const;
+  const driver: Driver = { ...unshareDriver(), enter: () => Promise.resolve(ended) };
+  const entry: Entry = {
+    root: { layers: [] },
+    network: false,
+    user: 'root',
+    work: '',
+    env: {},
+    binds: [],
+    command: [],
+  };
+  expect((await enterToInstall(driver, '/proc', entry)).stderr).toContain('No space left on device');
 });

@@ -147,7 +147,7 @@ export async function makeLayer(room: Room, request: LayerRequest): Promise<Resu
 
 function failure(room: Room, request: LayerRequest, made: Outcome) {
   const end = exists(room.log) ? readEnd(room.log, 20_000) : '';
-  const full = /No space left on device/.test(end);
+  const full = /No space left on device/.test(`${end}\n${made.stderr}`);
   const why = full ? `: the disk of ${room.state} is full` : whyEnded(made);
   // The log also contains earlier builds.
   const begun = end.lastIndexOf('slipway: the hook\n');
@@ -230,7 +230,7 @@ async function packLayer(
   const tar = join(staged, 'layer.tar');
   const out = openSync(tar, 'w');
   // Files may be sparse on disk, and are not in a tar.
-  const { disk: largest = Infinity } = installLimits(room.state);
+  const { disk: largest } = installLimits(room.state);
   let size = 0;
   const write = (chunk: Buffer) => {
     size += chunk.length;

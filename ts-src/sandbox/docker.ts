@@ -68,6 +68,9 @@ interface Container {
   filter: string;
 }
 
+/** The size of one file, in bytes. */
+const fileLimit = (bytes: number | undefined): string[] => (bytes === undefined ? [] : ['--ulimit', `fsize=${bytes}`]);
+
 /** Arguments of `docker create`. */
 function createArguments(entry: Entry, { name, image, limits, filter }: Container): string[] {
   const command = entry.user === 'root' ? entry.command : ['sh', '-ec', asBuilder, 'sh', ...entry.command];
@@ -87,7 +90,7 @@ function createArguments(entry: Entry, { name, image, limits, filter }: Containe
     String(limits.temporary),
     '--ulimit',
     'core=0',
-    ...(limits.disk === undefined ? [] : ['--ulimit', `fsize=${limits.disk}`]),
+    ...fileLimit(limits.file ?? limits.disk),
     '--interactive',
     ...(entry.terminal && process.stdin.isTTY ? ['--tty'] : []),
     '--name',

@@ -10,9 +10,12 @@ import { installLimits } from './limits.ts';
  */
 export const enterToInstall = (driver: Driver, state: string, entry: Entry): Promise<Outcome> =>
   withinFetchTime(async (signal, isLate) => {
-    const outcome = await driver.enter({ ...entry, signal, limits: installLimits(state) });
+    const limits = installLimits(state);
+    const outcome = await driver.enter({ ...entry, signal, limits });
     if (outcome.code === 0) return outcome;
     const told = (why: string): Outcome => ({ ...outcome, stderr: `${outcome.stderr}\n${why}` });
+    if (outcome.exceeded === 'disk' && limits.isWhole)
+      return told('No space left on device: packages may take half of what is free');
     if (outcome.exceeded) return told(`it took more ${outcome.exceeded} than it may`);
     return isLate() ? told(`it took longer than ${longestFetch / 60_000} minutes`) : outcome;
   }, entry.signal);

@@ -11,6 +11,8 @@ export interface Limits {
   temporary: number;
   /** Bytes written to disk (below /build). Undefined: unlimited. */
   disk?: number;
+  /** Size in bytes of one file, wherever it is. Default: that of the disk. */
+  file?: number;
   /** Maximum number of files and folders there. */
   files?: number;
   /** Size of its log in bytes. */
@@ -82,12 +84,15 @@ function freeDisk(folder: string): number {
 /** Half of the free space, at most what packages could ever need. */
 export const defaultDisk = (state: string): number => Math.min(mostDisk, Math.floor(freeDisk(state) / 2));
 
-/** Limits of what installs packages into a root. */
-export const installLimits = (state: string): Limits => ({
-  ...defaultLimits(),
-  disk: defaultDisk(state),
-  files: mostFiles,
-});
+/**
+ * Limits of what installs packages into a root. `isWhole`: its disk is what is free here, which is less than it may
+ * take elsewhere.
+ */
+export function installLimits(state: string): Limits & { disk: number; isWhole: boolean } {
+  const [limits, disk] = [defaultLimits(), defaultDisk(state)];
+  // apt's caches are in memory, and do not have to fit the disk.
+  return { ...limits, disk, file: Math.max(disk, limits.temporary), files: mostFiles, isWhole: disk < mostDisk };
+}
 
 /** Part of the free disk for a base: it may need more than half, and writes on until it is measured. */
 const mostForBase = 0.8;

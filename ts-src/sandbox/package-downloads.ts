@@ -4,15 +4,13 @@ import { inNamespace } from '../model/digest.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { noteUse } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
-import { withinFetchTime } from '../io/fetch-time.ts';
-import { longestFetch } from '../io/patience.ts';
 import type { Outcome } from '../io/process.ts';
 import { slowly } from '../io/slow.ts';
 import { aptOptions, copyCaches, listBinds } from './apt-call.ts';
 import { aptEnvironment, type Base } from './base-system.ts';
 import type { Driver } from './driver.ts';
 import { downloadsFolder, takePackages } from './fetched-packages.ts';
-import { installLimits } from './limits.ts';
+import { enterToInstall, whyEnded } from './install-entry.ts';
 import { ListedPackages } from './listed-packages.ts';
 import { filePrefix, type PackageMirror } from './package-mirror.ts';
 import { newScratch } from './scratch.ts';
@@ -84,17 +82,12 @@ export class PackageDownloads {
   }
 
   private async download(missing: readonly string[], listed: ListedPackages): Promise<Result<true>> {
-    let late = false;
+    let got: Outcome;
     const work = newScratch(this.room.state);
     // A folder on the same file system, so that files can be moved atomically.
     const fetched = mkdtempSync(join(this.archives(), '.new-'));
     try {
-      // An archive that sends bit by bit would hold apt without end.
-      const got = await withinFetchTime(async (signal, isLate) => {
-        const ended = await this.enterForDownload(work, fetched, missing, signal);
-        late = isLate();
-        return ended;
-      });
+      got = await this.enterForDownload(work, fetched, missing);
       if (got.code === 0) {
         const others = await takePackages(fetched, this.archives(), listed);
         return others.length ? bad(unlisted(others)) : good(true);
@@ -103,28 +96,18 @@ export class PackageDownloads {
       await this.room.driver.remove(fetched);
     }
     return bad(
-      error(
-        'system-fetch',
-        `apt could not fetch ${shortList(missing)}${late ? ` within ${longestFetch / 60_000} minutes` : ''}`,
-        {
-          file: this.room.log,
-          hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
-        },
-      ),
+      error('system-fetch', `apt could not fetch ${shortList(missing)}${whyEnded(got)}`, {
+        file: this.room.log,
+        hint: 'if the archive no longer has these versions, make a new base system with --renew-base',
+      }),
     );
   }
 
-  private async enterForDownload(
-    work: string,
-    folder: string,
-    missing: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const entered = this.room.driver.enter({
+  private async enterForDownload(work: string, folder: string, missing: readonly string[]): Promise<Outcome> {
+    // An archive that sends bit by bit would hold apt without end.
+    const entered = enterToInstall(this.room.driver, this.room.state, {
       root: { layers: [this.room.base.root] },
       network: true,
-      signal,
-      limits: installLimits(this.room.state),
       user: 'root',
       work,
       env: aptEnvironment(await this.room.proxy()),

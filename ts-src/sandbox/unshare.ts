@@ -68,6 +68,10 @@ function linkUpper(keep: string | undefined, work: string): string {
   return 'k';
 }
 
+/** The size of one file, in blocks. */
+const fileLimit = (bytes: number | undefined): { ENTER_FILE?: string } =>
+  bytes === undefined ? {} : { ENTER_FILE: String(Math.ceil(bytes / 512)) };
+
 /** Environment of enter.pl: the entry's own, and its limits. */
 const enterEnvironment = (
   entry: Entry,
@@ -78,7 +82,7 @@ const enterEnvironment = (
   ...entry.env,
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   ENTER_SIZE: String(limits.temporary),
-  ...(limits.disk === undefined ? {} : { ENTER_FILE: String(Math.ceil(limits.disk / 512)) }),
+  ...fileLimit(limits.file ?? limits.disk),
   ...(plain ? { ENTER_OVERLAY: ',userxattr' } : {}),
   ...(group ? { ENTER_GROUPS: group.folders.join(':') } : { ENTER_DATA: String(Math.floor(limits.memory / 1024)) }),
   ...(countsProcesses() ? { ENTER_PROCESSES: String(limits.processes) } : {}),
