@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readStates } from '../../ts-src/docs/publication.ts';
 import { S3Endpoint } from '../../ts-src/publish/s3-endpoint.ts';
 import { S3Blobs } from '../../ts-src/store/s3-blobs.ts';
 import { portOf } from '../port.mjs';
@@ -97,5 +98,36 @@ describe('a server of S3', () => {
     }
     answer = (to) => to.writeHead(204).end();
     await bucket().remove('a');
+  });
+
+  it('takes no memory or time by files of a place that are larger than Slipway writes them', async () => {
+    // Empty lists take thirty times the memory of their text.
+    const many = Buffer.from(`[${'[],'.repeat(30 << 20)}0]`);
+    const written: string[] = [];
+    answer = (to) => {
+      to.setHeader('etag', '"old"');
+      const { method, url, headers } = to.req;
+      if (method === 'PUT') written.push(`${url} ${headers['if-match']}`);
+      to.end(method === 'GET' ? many : '');
+    };
+    const endpoint = new S3Endpoint(`s3://bucket/apt?endpoint=http://127.0.0.1:${portOf(server)}`, process.env);
+    const begun = performance.now();
+    const before = process.memoryUsage().rss;
+    expect(await readStates(endpoint)).toEqual({ states: [], tag: '"old"' });
+    expect(await endpoint.during('publication', () => Promise.resolve('done'))).toBe('done');
+    expect(written[0]).toBe('/bucket/apt/.slipway/leases.json "old"');
+    for (const name of ['dists/d/InRelease', 'key.asc'])
+      expect(await endpoint.read(name)).toEqual({ data: Buffer.alloc(0), tag: '"old"' });
+    expect(await endpoint.read('dists/d/main/Packages', 1000)).toMatchObject({ data: Buffer.alloc(0) });
+    expect(performance.now() - begun).toBeLessThan(10_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(1e9);
+  }, 30_000);
+
+  it('whose fault has no end has told it', async () => {
+    answer = (to) => {
+      to.writeHead(403).write(`<Error><Code>AccessDenied</Code>${'x'.repeat(3 << 20)}`);
+      drip(to, 'x'.repeat(1000), 20);
+    };
+    await expect(bucket().get('a')).rejects.toMatchObject({ code: 'ESTORE', message: containing('AccessDenied') });
   });
 });

@@ -7,6 +7,7 @@ import { walkLeft } from '../io/untrusted.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import type { Endpoint } from '../publish/endpoint.ts';
+import { parsed } from '../store/sealed.ts';
 import type { DocPackage } from './package-info.ts';
 
 /** A state of a channel's site, as listed in `states.json` of its place, newest first. */
@@ -49,12 +50,7 @@ const mostStates = 1000;
 /** The states of a place, and the tag for a conditional update of the list. */
 export async function readStates(endpoint: Endpoint): Promise<{ states: SiteState[]; tag: string | undefined }> {
   const found = await endpoint.read(list);
-  let value: unknown;
-  try {
-    value = JSON.parse(found?.data.toString('utf8') ?? '[]');
-  } catch {
-    value = [];
-  }
+  const value = found && parsed(found.data);
   return {
     states: Array.isArray(value) ? (value as unknown[]).filter(isState).slice(0, mostStates) : [],
     tag: found?.tag,

@@ -5,6 +5,12 @@ export type Placed = 'written' | 'there' | 'other';
 
 export type Purpose = 'publication' | 'clean-up';
 
+/** Size limit in bytes of a file that is read from a place. Several are read at once. */
+export function largestServed(name: string): number {
+  if (/(^|\/)(key\.asc|leases\.json)$/.test(name)) return 1 << 20;
+  return /(^|\/)(InRelease|states\.json)$/.test(name) ? 16 << 20 : 256 << 20;
+}
+
 /** A local file, and its expected content. */
 export interface LocalFile {
   path: string;
@@ -34,7 +40,11 @@ export interface Endpoint {
    * Undefined if a clean-up can't start now.
    */
   during<T>(purpose: Purpose, work: () => Promise<T>): Promise<T | undefined>;
-  read(name: string): Promise<{ data: Buffer; tag: string } | undefined>;
+  /**
+   * Reads a file. Whoever serves the place may serve anything: of a file that is larger than `most` (default:
+   * `largestServed`), the data may be missing, as that of a damaged file.
+   */
+  read(name: string, most?: number): Promise<{ data: Buffer; tag: string } | undefined>;
   /** Whether a file exists with this size, if that needs no request; otherwise undefined. */
   has(name: string, size: number): boolean | undefined;
   /** Writes an immutable file. */

@@ -1,4 +1,6 @@
 import { at } from '../model/lists.ts';
+import { isObject } from '../model/stored.ts';
+import { parsed } from '../store/sealed.ts';
 import type { Store } from '../store/store.ts';
 import type { Endpoint } from './endpoint.ts';
 import { byHashPath, readRelease } from './indices.ts';
@@ -108,12 +110,9 @@ export async function sweepRepository(
 }
 
 function condemnedIn(data: Buffer | undefined): Condemned['since'] {
-  try {
-    const read = JSON.parse(data?.toString('utf8') ?? '{}') as Partial<Condemned>;
-    return read.since ?? {};
-  } catch {
-    return {};
-  }
+  const read = data && parsed(data);
+  const since = isObject(read) && isObject(read.since) ? Object.entries(read.since) : [];
+  return Object.fromEntries(since.flatMap(([name, when]) => (typeof when === 'number' ? [[name, when]] : [])));
 }
 
 /**

@@ -5,7 +5,8 @@ import { parallel } from '../io/process.ts';
 import type { BlobInfo } from '../store/blobs.ts';
 import { S3Blobs } from '../store/s3-blobs.ts';
 import { parseS3 } from '../store/s3-place.ts';
-import type { Endpoint, LocalFile, Placed, Purpose } from './endpoint.ts';
+import { parsed } from '../store/sealed.ts';
+import { largestServed, type Endpoint, type LocalFile, type Placed, type Purpose } from './endpoint.ts';
 
 /**
  * Cache headers: for immutable files, and for files that change with publications, which caches revalidate after a
@@ -36,12 +37,8 @@ const isLease = (l: unknown): l is Lease =>
   l.until <= Date.now() + lasting[l.purpose] + skew;
 
 function leasesIn(data: Buffer | undefined): Lease[] {
-  try {
-    const read: unknown = JSON.parse(data?.toString('utf8') ?? '[]');
-    return Array.isArray(read) ? read.filter(isLease) : [];
-  } catch {
-    return [];
-  }
+  const read = data && parsed(data);
+  return Array.isArray(read) ? read.filter(isLease) : [];
 }
 
 /** A bucket of an S3-compatible server. Only clean-ups list it. */
@@ -101,7 +98,7 @@ export class S3Endpoint implements Endpoint {
 
   private async change(how: (leases: Lease[]) => Lease[] | undefined): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
-      const now = await this.blobs.getTagged(leaseFile);
+      const now = await this.read(leaseFile);
       const leases = how(leasesIn(now?.data));
       if (!leases || (await this.blobs.replace(leaseFile, Buffer.from(JSON.stringify(leases)), now?.tag))) return;
       await sleep(50 + Math.random() * 200);
@@ -109,8 +106,8 @@ export class S3Endpoint implements Endpoint {
     throw Object.assign(new Error(`the leases of ${this.where} can't be changed`), { code: 'ESTORE' });
   }
 
-  read(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
-    return this.blobs.getTagged(name);
+  read(name: string, most = largestServed(name)): Promise<{ data: Buffer; tag: string } | undefined> {
+    return this.blobs.getTagged(name, most);
   }
 
   has(): undefined {

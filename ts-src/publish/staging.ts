@@ -242,7 +242,9 @@ export async function switchSuites(endpoint: Endpoint, staged: readonly StagedSu
   ]);
   const wanted = await parallel(plain, endpoint.width, async (file) =>
     // Compares files of unchanged suites before writing.
-    staged.length !== changed.length && (await endpoint.read(file.name))?.data.equals(file.data) ? [] : [file],
+    staged.length !== changed.length && (await endpoint.read(file.name, file.data.length))?.data.equals(file.data)
+      ? []
+      : [file],
   );
   await endpoint.putAll(wanted.flat());
   for (const { name, release, before } of changed) {

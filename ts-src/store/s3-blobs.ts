@@ -13,16 +13,17 @@ import type { BlobInfo, Blobs } from './blobs.ts';
 import { wellFormed } from '../text/cut.ts';
 import { credentials, forgetCredentials } from './s3-credentials.ts';
 import { codeOf, errorCode, isAnswer, isOurs, isPassing, s3Advice } from './s3-faults.ts';
-import { readListing } from './s3-list.ts';
-import type { Target } from './s3-download.ts';
+import { largestListing, readListing } from './s3-list.ts';
 import type { S3Place } from './s3-place.ts';
-import { sendRequest, type Body, type Reply } from './s3-request.ts';
+import { sendRequest, type Body, type Reply, type Taking } from './s3-request.ts';
 
 /** Enough attempts for a server that fails half of the time. An unresponsive server is retried for some minutes. */
 const attempts = 24;
 const patience = 180_000;
 /** Most parts of a list, of a thousand keys each, and most of them that name no key: a list must have an end. */
 const [mostParts, mostEmpty] = [20_000, 100];
+/** Most characters of the names in a list: its readers hold them all. */
+const mostNames = 1 << 30;
 
 function sizeOf({ data, file }: Body): number {
   if (data) return data.length;
@@ -50,8 +51,8 @@ export class S3Blobs implements Blobs {
     return `${this.place.endpoint}/${this.place.bucket}/${wellFormed(this.key(name)).split('/').map(encodeURIComponent).join('/')}`;
   }
 
-  async get(name: string): Promise<Buffer | undefined> {
-    const reply = await this.ask('GET', this.url(name));
+  async get(name: string, most?: number): Promise<Buffer | undefined> {
+    const reply = await this.ask('GET', this.url(name), {}, {}, { most });
     return reply.status === 404 ? undefined : reply.body;
   }
 
@@ -73,7 +74,7 @@ export class S3Blobs implements Blobs {
     makeFolder(dirname(file));
     const temporary = temporaryBeside(file);
     try {
-      const reply = await this.ask('GET', this.url(name), {}, {}, { file: temporary, most });
+      const reply = await this.ask('GET', this.url(name), {}, {}, { into: { file: temporary, most } });
       if (reply.status === 404) return false;
       renameSync(temporary, file);
       return true;
@@ -87,8 +88,12 @@ export class S3Blobs implements Blobs {
     const reply = await this.ask('PUT', this.url(name), { data }, condition);
     if (reply.status !== 412 && reply.status !== 409) return true;
     // An earlier attempt whose answer was lost may have succeeded.
-    const now = await this.getTagged(name);
-    return now !== undefined && now.data.equals(data);
+    return this.holds(name, data);
+  }
+
+  /** Whether an object has these bytes. */
+  private async holds(name: string, data: Buffer): Promise<boolean> {
+    return (await this.get(name, data.length))?.equals(data) === true;
   }
 
   /**
@@ -113,7 +118,7 @@ export class S3Blobs implements Blobs {
       // A concurrent writer has not finished, or removed it.
       if (there.status === 404 && attempt < 10) continue;
       if (there.headers['x-amz-meta-sha256'] === digest) return 'there';
-      const data = await this.get(name);
+      const data = await this.get(name, sizeOf(body));
       return data && sha256(data) === digest ? 'there' : 'other';
     }
   }
@@ -124,13 +129,12 @@ export class S3Blobs implements Blobs {
     if (before === null) condition['if-none-match'] = '*';
     else if (before !== undefined) condition['if-match'] = before;
     const reply = await this.ask('PUT', this.url(name), { data }, { ...headers, ...condition });
-    if (reply.status < 300) return true;
-    const now = await this.getTagged(name);
-    return now !== undefined && now.data.equals(data);
+    return reply.status < 300 || this.holds(name, data);
   }
 
-  async getTagged(name: string): Promise<{ data: Buffer; tag: string } | undefined> {
-    const reply = await this.ask('GET', this.url(name));
+  /** `most`: of a larger object only the tag is returned, with no data. */
+  async getTagged(name: string, most?: number): Promise<{ data: Buffer; tag: string } | undefined> {
+    const reply = await this.ask('GET', this.url(name), {}, {}, { most });
     return reply.status === 404 ? undefined : { data: reply.body, tag: String(reply.headers.etag) };
   }
 
@@ -138,17 +142,20 @@ export class S3Blobs implements Blobs {
     let token: string | undefined;
     const skip = this.place.prefix ? this.place.prefix.length + 1 : 0;
     const folder = `${this.key(prefix)}/`;
-    let [parts, empty] = [0, 0];
+    let [parts, empty, names] = [0, 0, 0];
     do {
       const query = new URLSearchParams({
         'list-type': '2',
         prefix: folder,
         ...(token ? { 'continuation-token': token } : {}),
       });
-      const reply = await this.ask('GET', `${this.place.endpoint}/${this.place.bucket}?${query.toString()}`);
+      const url = `${this.place.endpoint}/${this.place.bucket}?${query.toString()}`;
+      const reply = await this.ask('GET', url, {}, {}, { most: largestListing });
       const part = reply.status === 200 ? readListing(reply.body, folder) : undefined;
       if (part?.keys === 0 && part.token !== undefined) empty++;
-      if (!part || (token !== undefined && part.token === token) || empty > mostEmpty || ++parts > mostParts)
+      for (const blob of part?.blobs ?? []) names += blob.name.length;
+      const endless = empty > mostEmpty || ++parts > mostParts || names > mostNames;
+      if (!part || (token !== undefined && part.token === token) || endless)
         throw Object.assign(
           new Error(`the store ${this.where} answers with no list of ${folder}: is it an S3 server?`),
           {
@@ -178,9 +185,9 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body = {},
     headers: Record<string, string> = {},
-    into?: Target,
+    taking: Taking = {},
   ): Promise<Reply> {
-    return slowly(`the store ${this.where}`, this.tried(method, url, body, headers, into));
+    return slowly(`the store ${this.where}`, this.tried(method, url, body, headers, taking));
   }
 
   private async tried(
@@ -188,7 +195,7 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body,
     headers: Record<string, string>,
-    into: Target | undefined,
+    taking: Taking,
   ): Promise<Reply> {
     let last = '';
     let advice: string | undefined;
@@ -197,7 +204,7 @@ export class S3Blobs implements Blobs {
     for (let attempt = 0; attempt < attempts && (attempt < 2 || Date.now() - begun < patience); attempt++) {
       if (attempt) await sleep(Math.min(2000, 20 * 1.5 ** attempt) * (0.5 + Math.random() / 2));
       try {
-        const reply = await this.once(method, url, body, headers, into);
+        const reply = await this.once(method, url, body, headers, taking);
         const code = reply.status < 300 ? '' : codeOf(reply.body);
         if (isAnswer(method, reply.status, code, headers)) return reply;
         last = `${reply.status} ${code}`.trim();
@@ -230,7 +237,7 @@ export class S3Blobs implements Blobs {
     url: string,
     body: Body,
     headers: Record<string, string>,
-    into: Target | undefined,
+    taking: Taking,
   ): Promise<Reply> {
     const size = sizeOf(body);
     const keys = await credentials();
@@ -250,7 +257,7 @@ export class S3Blobs implements Blobs {
         ...(method === 'PUT' ? { 'content-length': String(size) } : {}),
       },
       body,
-      into,
+      ...taking,
     });
   }
 }

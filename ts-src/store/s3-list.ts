@@ -3,7 +3,7 @@ import { isObject, isRelativePath } from '../model/stored.ts';
 import type { BlobInfo } from './blobs.ts';
 
 /** Size limit of an answer in bytes. A server lists at most 1000 keys at once, less than 2 MB. */
-const largest = 16 << 20;
+export const largestListing = 16 << 20;
 
 const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === 'Contents' });
 
@@ -15,7 +15,7 @@ export function readListing(
   body: Buffer,
   folder: string,
 ): { blobs: BlobInfo[]; keys: number; token: string | undefined } | undefined {
-  const text = body.length > largest ? '' : body.toString('utf8');
+  const text = body.length > largestListing ? '' : body.toString('utf8');
   let read: unknown;
   try {
     // Entities in a document type could expand without limit.

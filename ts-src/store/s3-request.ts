@@ -14,6 +14,8 @@ const slowest = 100;
 const longest = numberFrom('SLIPWAY_S3_REQUEST_SECONDS', 7200, 86_400) * 1000;
 /** Size limit in bytes of an answer in memory; the largest is the index of a scope. */
 const largest = 1 << 30;
+/** The same for an answer without the object: only the beginning of a fault is read. */
+const largestFault = 1 << 20;
 
 export interface Reply {
   status: number;
@@ -24,17 +26,22 @@ export interface Body {
   data?: Buffer;
   file?: string;
 }
-interface Call {
+/** What is taken of a successful answer. */
+export interface Taking {
+  /** Saves it to a file. */
+  into?: Target | undefined;
+  /** Size in bytes beyond which its body is left out: it is not the wanted object. */
+  most?: number | undefined;
+}
+interface Call extends Taking {
   method: string;
   agent: Agent;
   headers: Record<string, string>;
   body: Body;
-  /** Saves a successful answer to a file. */
-  into: Target | undefined;
 }
 
 /** Sends one request, and reads its answer within limits of time and size. */
-export function sendRequest(url: URL, { body, into, ...options }: Call): Promise<Reply> {
+export function sendRequest(url: URL, { body, into, most, ...options }: Call): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const request = send(url, { ...options, timeout: silence }, (response) => {
@@ -46,10 +53,15 @@ export function sendRequest(url: URL, { body, into, ...options }: Call): Promise
       }
       const chunks: Buffer[] = [];
       let size = 0;
+      const room = status === 200 ? Math.min(most ?? largest, largest) : largestFault;
       response
         .on('data', (c: Buffer) => {
           chunks.push(c);
-          if ((size += c.length) > largest) response.destroy(new Error('the answer is larger than 1 GiB'));
+          size += c.length;
+          if (size <= room) return;
+          if (status === 200 && most === undefined) reject(new Error('the answer is larger than 1 GiB'));
+          else resolve({ status, headers: response.headers, body: Buffer.concat(status === 200 ? [] : chunks) });
+          response.destroy();
         })
         .on('error', reject)
         .on('end', () => {
