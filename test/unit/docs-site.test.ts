@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deflateSync } from 'node:zlib';
 import { LinkChecker } from '../../ts-src/docs/links.ts';
 import { sourceLink } from '../../ts-src/docs/package-info.ts';
-import { searchFiles, symbolsOfInventory, symbolsOfTag, wordsOf } from '../../ts-src/docs/search-index.ts';
+import { allRows, searchFiles, symbolsOfInventory, symbolsOfTag, wordsOf } from '../../ts-src/docs/search-index.ts';
 
 describe('the link checker', () => {
   const check = (files: Record<string, string>) => {
@@ -85,9 +85,28 @@ describe('the search', () => {
       `<compound kind="class"><name>${name}</name><filename>c.html</filename></compound>`;
     const word = (i: number) => String.fromCharCode(65 + Math.floor(i / 26), 97 + (i % 26));
     const many = Array.from({ length: 400 }, (_, i) => word(i)).join('');
-    const files = searchFiles([withTag(compound(many) + compound(`${many}${'x'.repeat(1000)}`))], () => true);
+    const files = [...searchFiles([withTag(compound(many) + compound(`${many}${'x'.repeat(1000)}`))], () => true)];
     expect(files.length).toBeLessThan(25);
     expect(files.some((file) => file.data.includes('xxx'))).toBe(false);
+  });
+
+  it('has all names of small packages if those of others have no room', () => {
+    const members = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, i) =>
+          `<member kind="function"><name>f${i}</name><anchorfile>c.html</anchorfile><anchor>a${i}</anchor></member>`,
+      ).join('');
+    const named = (name: string, count: number) => ({
+      ...withTag(`<compound kind="class"><name>C</name><filename>c.html</filename>${members(count)}</compound>`),
+      name,
+    });
+    const rows = allRows([named('large', 5000), named('small', 100), named('larger', 9000)], () => true, 1e6);
+    const counts = [0, 1, 2].map((n) => rows.filter((row) => row[4] === n).length);
+    expect(counts[1]).toBe(101);
+    expect(counts[0]).toBeGreaterThan(500);
+    expect(counts[2]).toBeGreaterThan(500);
+    expect(rows.length).toBeLessThan(4000);
   });
 
   it('splits names into words, and files by prefixes of words', () => {
@@ -97,10 +116,8 @@ describe('the search', () => {
       (_, i) =>
         `<member kind="function"><name>get${String.fromCharCode(65 + (i % 26))}thing${i}</name><anchorfile>c.html</anchorfile><anchor>a${i}</anchor></member>`,
     ).join('');
-    const files = searchFiles(
-      [withTag(`<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`)],
-      () => true,
-    );
+    const one = withTag(`<compound kind="class"><name>C</name><filename>c.html</filename>${members}</compound>`);
+    const files = [...searchFiles([one], () => true)];
     const names = files.map((f) => f.path.replace('_site/search/', ''));
     expect(names).toEqual(expect.arrayContaining(['packages.js', 'shards.js']));
     expect(files.every((f) => !f.data.includes('</script'))).toBe(true);

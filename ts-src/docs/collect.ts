@@ -6,7 +6,9 @@ import type { DistributionInput } from '../model/plan.ts';
 import { isDocFacts, isDocInterface } from '../model/stored.ts';
 import { redacted } from '../model/urls.ts';
 import type { Store } from '../store/store.ts';
+import type { DocRecord } from '../model/docs.ts';
 import type { StoredFile } from '../model/result.ts';
+import { sizeText } from '../model/sizes.ts';
 import type { TaskGraph } from '../engine/task-graph.ts';
 import { withoutTags } from '../text/xml.ts';
 import { measuredOf, readHistory, withNow } from './history.ts';
@@ -29,6 +31,18 @@ async function readChannels(store: Store): Promise<ChannelsOf> {
     });
 }
 
+/** Most bytes of facts and interfaces in a site: it needs those of all packages at once, and each may have 128 MiB. */
+const largestFacts = 512 << 20;
+
+const sizeOf = ({ facts, interface: shown }: DocRecord): number => facts.size + shown.size;
+
+/** Records that a site has no room for: the largest ones, so that they keep no other package out. */
+export function beyondRoom(records: readonly DocRecord[], most = largestFacts): ReadonlySet<DocRecord> {
+  let left = most;
+  const sorted = [...records].sort((a, b) => sizeOf(a) - sizeOf(b) || compare(a.package, b.package));
+  return new Set(sorted.filter((record) => (left -= sizeOf(record)) < 0));
+}
+
 /**
  * Collects all data of a run's documentation, sorted: one entry for each package with a documentation task. Data that
  * the store lost becomes the package's problem.
@@ -41,11 +55,12 @@ export async function collectPackages(
 ): Promise<DocPackage[]> {
   const channels = await readChannels(store);
   const found: DocPackage[] = [];
+  const beyond = beyondRoom(graphs.flatMap(({ docs }) => docs.filter((record) => record !== undefined)));
   for (const graph of graphs) {
     const input = distributions.find((d) => d.name === graph.scope.distribution);
     const dependents = dependentsOf(graph);
     const numbers = graph.scope.packages.flatMap((_, n) => (graph.results[2 * graph.count + n] ? [n] : []));
-    const packages = await store.many(numbers, (n) => packageOf(graph, n, input, store, channels));
+    const packages = await store.many(numbers, (n) => packageOf(graph, n, input, { store, channels, beyond }));
     const history = await readHistory(store, graph.scope.distribution);
     packages.forEach((p, i) => {
       const trend = p.record && { trend: withNow(measuredOf(history, p.name), p.record, stamp) };
@@ -66,19 +81,23 @@ async function packageOf(
   graph: TaskGraph,
   n: number,
   input: DistributionInput | undefined,
-  store: Store,
-  channels: ChannelsOf,
+  { store, channels, beyond }: { store: Store; channels: ChannelsOf; beyond: ReadonlySet<DocRecord> },
 ): Promise<Omit<DocPackage, 'dependents'>> {
   const planned = graph.scope.packages[n];
   const task = graph.results[2 * graph.count + n];
   if (!planned) throw new Error(`there is no package ${n}`);
   const manifest = input?.packages.get(planned.name)?.manifest;
   const record = graph.docs[n];
-  const facts = record && (await readStored(store, record.facts, isDocFacts));
-  const shown = record && (await readStored(store, record.interface, isDocInterface));
+  const refused =
+    record && beyond.has(record)
+      ? `its README, changelog, messages and symbols have ${sizeText(sizeOf(record))}: the site has no room for them`
+      : undefined;
+  const read = refused === undefined ? record : undefined;
+  const facts = read && (await readStored(store, read.facts, isDocFacts));
+  const shown = read && (await readStored(store, read.interface, isDocInterface));
   const done = task?.state === 'built' || task?.state === 'cached';
-  const lost = record && (!facts || !shown) ? 'The store lost it.' : undefined;
-  const problem = lost ?? (done ? undefined : `${task?.reason.split('\n')[0] ?? 'It was not made.'}`);
+  const lost = read && (!facts || !shown) ? 'The store lost it.' : undefined;
+  const problem = lost ?? refused ?? (done ? undefined : `${task?.reason.split('\n')[0] ?? 'It was not made.'}`);
   const version = graph.records[n]?.version;
   const { commit } = planned.source;
   return {
@@ -104,6 +123,7 @@ async function packageOf(
     ...(version === undefined ? {} : { debianVersion: version }),
     ...(problem === undefined ? {} : { problem }),
     ...(record ? { record } : {}),
+    ...(refused === undefined ? {} : { refused }),
     ...(facts ? { facts } : {}),
     ...(shown ? { interface: shown } : {}),
   };

@@ -41,6 +41,8 @@ export interface DocPackage {
   /** Why documentation is missing or incomplete. */
   problem?: string;
   record?: DocRecord;
+  /** Why the site has no facts and no interface of a package that has a record. */
+  refused?: string;
   /** Measurements, oldest first. */
   trend?: readonly Measured[];
   facts?: DocFacts;

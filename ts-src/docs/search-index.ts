@@ -16,6 +16,8 @@ const longestKey = 16;
 const mostSymbols = 200_000;
 const longestRow = 1000;
 const mostWords = 16;
+/** Limit in bytes of what all packages' rows take in memory, as `roomOf` estimates it. */
+const mostRoom = 1 << 30;
 
 const kindsOfCompound: Readonly<Record<string, string>> = {
   class: 'c',
@@ -86,26 +88,57 @@ export const wordsOf = (text: string): string[] => [
   ),
 ];
 
-/** The files of the search: packages, all other names, and rows by the prefixes of their words. */
-export function searchFiles(
+/**
+ * The files of the search, one after another: packages, all other names, and rows by the prefixes of their words.
+ * A row is in the files of all its words, so together they may be larger than the memory.
+ */
+export function* searchFiles(
   packages: readonly DocPackage[],
   there: (p: DocPackage, path: string) => boolean,
-): { path: string; data: string }[] {
-  const rows = packages.flatMap((p, n) => rowsOf(p, n, (path) => there(p, path)));
+): Generator<{ path: string; data: string }> {
+  const rows = allRows(packages, there);
   const shards = new Map<string, Set<number>>();
   const byWord = indexWords(rows);
   split([...byWord.keys()].sort(compare), 2, byWord, shards);
   const script = (name: string, value: unknown) => `slipwayData(${JSON.stringify(name)},${safeJson(value)});\n`;
   const list = packages.map((p) => [p.name, p.description.slice(0, 200), `${idOf(p)}/index.html`]);
-  return [
-    { path: '_site/search/packages.js', data: script('packages', list) },
-    { path: '_site/search/shards.js', data: script('shards', [...shards.keys()].sort(compare)) },
-    ...[...shards].map(([key, numbers]) => {
-      const own = [...numbers].sort((a, b) => a - b).flatMap((n) => (rows[n] ? [rows[n]] : []));
-      return { path: `_site/search/s-${key}.js`, data: script(`s-${key}`, own) };
-    }),
-  ];
+  yield { path: '_site/search/packages.js', data: script('packages', list) };
+  yield { path: '_site/search/shards.js', data: script('shards', [...shards.keys()].sort(compare)) };
+  for (const [key, numbers] of shards) {
+    const own = [...numbers].sort((a, b) => a - b).flatMap((n) => (rows[n] ? [rows[n]] : []));
+    yield { path: `_site/search/s-${key}.js`, data: script(`s-${key}`, own) };
+  }
 }
+
+/** Rows of all packages. If they take too much memory, the packages that take most of it lose half of theirs. */
+export function allRows(
+  packages: readonly DocPackage[],
+  there: (p: DocPackage, path: string) => boolean,
+  most = mostRoom,
+): SearchRow[] {
+  const found: { rows: SearchRow[]; size: number }[] = [];
+  let total = 0;
+  for (const [n, p] of packages.entries()) {
+    const rows = rowsOf(p, n, (path) => there(p, path));
+    const own = { rows, size: roomOf(rows) };
+    total += own.size;
+    found.push(own);
+    while (total > most) {
+      const largest = found.reduce((a, b) => (b.size > a.size ? b : a));
+      largest.rows = largest.rows.slice(0, largest.rows.length >> 1);
+      total += roomOf(largest.rows) - largest.size;
+      largest.size = roomOf(largest.rows);
+    }
+  }
+  return found.flatMap(({ rows }) => rows);
+}
+
+/** About what rows and the index of their words take in memory. */
+const roomOf = (rows: readonly SearchRow[]): number =>
+  rows.reduce((sum, [name, qualified, , path]) => {
+    const words = Math.min(mostWords, wordsOf(name).length) + 1;
+    return sum + name.length + qualified.length + path.length + 100 + 150 * words;
+  }, 0);
 
 /** Row numbers by word. A word in too many names (`get`) finds only the names that consist of it. */
 function indexWords(rows: readonly SearchRow[]): Map<string, number[]> {

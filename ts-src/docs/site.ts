@@ -76,6 +76,7 @@ export async function writeSite(
   const index = messageIndex(site.packages);
   for (const p of site.packages) {
     begin();
+    if (p.refused !== undefined) written.refused.push({ id: idOf(p), why: p.refused });
     putAll(p, ownPages(site, p, known, index));
     if (!paths.has(`${idOf(p)}/index.html`)) {
       begin();
