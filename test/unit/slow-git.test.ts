@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
+import { targetCommit } from '../../ts-src/cli/farm/target-commit.ts';
 import { Gathered } from '../../ts-src/io/gathered.ts';
 import { run } from '../../ts-src/io/process.ts';
 import { fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
@@ -54,6 +55,11 @@ it('a server of git that sends bit by bit is given up, with all programs that as
   expect(await resolveRef(`${host}/refs`, 'main')).toMatchObject(late);
   expect(left()).toEqual([]);
   expect(await fetchCommit(`${host}/messages`, commit, folder)).toMatchObject(late);
+  expect(left()).toEqual([]);
+  const checkout = join(folder, 'checkout');
+  execFileSync('git', ['init', '--quiet', checkout]);
+  execFileSync('git', ['-C', checkout, 'remote', 'add', 'origin', `${host}/refs`]);
+  expect(await targetCommit(checkout, 'main')).toMatchObject(late.diagnostics[0] ?? {});
   expect(left()).toEqual([]);
 });
 

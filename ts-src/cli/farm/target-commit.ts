@@ -1,7 +1,11 @@
 import { error, type Diagnostic } from '../../model/diagnostics.ts';
 import { git } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
+import { longestFetch } from '../../io/patience.ts';
 import { reasonOf } from '../../io/process.ts';
+import { slowly } from '../../io/slow.ts';
+
+const late = `it took longer than ${longestFetch / 60_000} minutes`;
 
 /**
  * The commit of a pull request's target branch, from the checkout or fetched from the checkout's origin. Only branches
@@ -16,14 +20,18 @@ export async function targetCommit(root: string, name: string): Promise<string |
   }
   if (/^[0-9a-f]{40}$/.test(name) && (await git(['cat-file', '-e', `${name}^{commit}`], { cwd: root })).code === 0)
     return name;
-  const fetched = await git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root });
+  const signal = AbortSignal.timeout(longestFetch);
+  const fetched = await slowly(
+    "the checkout's origin",
+    git(['fetch', '--quiet', '--depth=1', 'origin', `refs/heads/${name}`], { cwd: root, limited: true, signal }),
+  );
   const found =
     fetched.code === 0
       ? await git(['rev-parse', '--verify', '--quiet', 'FETCH_HEAD^{commit}'], { cwd: root })
       : fetched;
   return found.code === 0
     ? found.stdout.trim()
-    : error('history', `the target branch '${name}' can't be fetched: ${reasonOf(found)}`, {
+    : error('history', `the target branch '${name}' can't be fetched: ${signal.aborted ? late : reasonOf(found)}`, {
         hint: 'let the checkout fetch it too',
       });
 }
