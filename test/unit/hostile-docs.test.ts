@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { LinkChecker } from '../../ts-src/docs/links.ts';
+import { LinkChecker, linkRoom } from '../../ts-src/docs/links.ts';
 import type { DocPackage } from '../../ts-src/docs/package-info.ts';
 import { wordsOf } from '../../ts-src/docs/search-index.ts';
 import { writeSite } from '../../ts-src/docs/site.ts';
@@ -35,6 +35,20 @@ describe('a page of a package', () => {
     expect(() => links.add('d/p/doc/a.html', manyLinks())).toThrow('more than 2000000 links and anchors');
     links.add('d/p/index.html', '<a href="doc/a.html">');
     expect(links.dead()).toMatchObject([{ link: 'doc/a.html', why: 'missing' }]);
+  });
+
+  it('may not take the memory together with those of other packages, which keep a part of their own', () => {
+    const links = new LinkChecker(1 << 20);
+    const many = (count: number, of: string): string =>
+      Array.from({ length: count }, (_, i) => `<a id="${i}" href="${of}${i}.html">`).join('');
+    const room = linkRoom();
+    for (const page of ['a', 'b']) links.add(`d/p/doc/${page}.html`, many(2000, page), room);
+    expect(() => links.add('d/p/doc/c.html', many(6000, 'c'), room)).toThrow('all packages take too much memory');
+    // Links that other pages had before take no more.
+    links.add('d/q/doc/a.html', many(4000, 'a'), linkRoom());
+    links.add('d/q/doc/b.html', '<a href="a.html#3999">', linkRoom());
+    expect(links.dead().some((l) => l.page === 'd/q/doc/b.html')).toBe(false);
+    expect(links.dead()).toHaveLength(8000);
   });
 });
 

@@ -28,12 +28,22 @@ const unescape = (text: string): string =>
     },
   );
 
-/** What a package's pages may have together: links and anchors, each counted once for a page. */
+/**
+ * What a package's pages may have together. `left`: links and anchors, each counted once for a page. `own`: bytes to
+ * remember them, before those that all packages share.
+ */
 export interface LinkRoom {
   left: number;
+  own: number;
 }
 const mostLinks = 2_000_000;
-export const linkRoom = (): LinkRoom => ({ left: mostLinks });
+export const linkRoom = (): LinkRoom => ({ left: mostLinks, own: 2 << 20 });
+
+/** Bytes to remember links and anchors that all packages of a site share. */
+const sharedRoom = 1 << 30;
+
+/** About what a text that is remembered takes in memory. */
+const roomOf = (text: string): number => 200 + text.length;
 
 /** What a page has: anchors, links by their text, and dead links. */
 interface Read {
@@ -55,36 +65,50 @@ export class LinkChecker {
   /** Number of links between packages, by `from → to`. */
   readonly crossing = new Map<string, number>();
 
+  /** `shared`: bytes that all packages share to be remembered. */
+  constructor(private shared = sharedRoom) {}
+
   /** Throws a LeftBehindError if the page has more than `room` allows, and remembers nothing of it then. */
   add(path: string, data: Buffer | string, room = linkRoom()): void {
     if (path.endsWith('.html')) {
       const { anchors, links, missing } = readPage(typeof data === 'string' ? data : data.toString('utf8'), room);
+      const ends = [...links].map(([link, { line, times }]): End => {
+        const wanted = { page: path, line, link };
+        return { wanted, times, to: endOf(wanted) };
+      });
+      this.reserve([...anchors, ...missing.keys(), ...ends.flatMap((end) => this.newText(end))], room);
       this.anchors.set(path, anchors);
       for (const [link, line] of missing) this.found.push({ page: path, line, link, why: 'missing' });
-      for (const [link, { line, times }] of links) this.want({ page: path, line, link }, times);
+      for (const end of ends) this.want(end);
     }
     this.files.add(path);
   }
 
-  private want(wanted: Wanted, times: number): void {
-    const { page, link } = wanted;
+  private reserve(texts: readonly string[], room: LinkRoom): void {
+    const size = texts.reduce((sum, text) => sum + roomOf(text), 0);
+    const shared = Math.max(0, size - room.own);
+    if (shared > this.shared)
+      throw new LeftBehindError('the links and anchors of all packages take too much memory, and it has many of them');
+    room.own -= size - shared;
+    this.shared -= shared;
+  }
+
+  /** What is remembered for a link that no page had before. */
+  private newText({ wanted, to }: End): string[] {
+    const isKnown = typeof to === 'object' && this.wanted.get(to.target)?.has(to.id) === true;
+    return isKnown ? [] : [wanted.link];
+  }
+
+  private want({ wanted, times, to }: End): void {
     this.links += times;
-    if (link.startsWith('/')) {
-      this.found.push({ ...wanted, why: 'absolute' });
+    if (typeof to === 'string') {
+      this.found.push({ ...wanted, why: to });
       return;
     }
-    const [whole = '', fragment = ''] = link.split(/#(.*)/);
-    const path = decoded(whole.replace(/\?.*$/, ''));
-    const target = path === '' ? page : posix.join(posix.dirname(page), path);
-    if (target === '..' || target.startsWith('../')) {
-      this.found.push({ ...wanted, why: 'outside' });
-      return;
-    }
-    this.count(page, target, times);
-    const of = this.wanted.get(target) ?? new Map<string, Wanted>();
-    this.wanted.set(target, of);
-    const id = decoded(fragment);
-    if (!of.has(id)) of.set(id, wanted);
+    this.count(wanted.page, to.target, times);
+    const of = this.wanted.get(to.target) ?? new Map<string, Wanted>();
+    this.wanted.set(to.target, of);
+    if (!of.has(to.id)) of.set(to.id, wanted);
   }
 
   private count(page: string, target: string, times: number): void {
@@ -108,6 +132,22 @@ export class LinkChecker {
       }
     return found.sort((a, b) => compare(a.page, b.page) || a.line - b.line || compare(a.link, b.link));
   }
+}
+
+/** A link of a page, and where it leads: a page or file of the site, and an anchor in it; or why to none. */
+interface End {
+  wanted: Wanted;
+  times: number;
+  to: { target: string; id: string } | 'absolute' | 'outside';
+}
+
+function endOf(wanted: Wanted): End['to'] {
+  const { page, link } = wanted;
+  if (link.startsWith('/')) return 'absolute';
+  const [whole = '', fragment = ''] = link.split(/#(.*)/);
+  const path = decoded(whole.replace(/\?.*$/, ''));
+  const target = path === '' ? page : posix.join(posix.dirname(page), path);
+  return target === '..' || target.startsWith('../') ? 'outside' : { target, id: decoded(fragment) };
 }
 
 /** Reads the links and anchors of a page. Any text is read in linear time: what has no end is looked for once. */
@@ -147,7 +187,11 @@ function take(read: Read, room: LinkRoom, { name, value, line }: { name: string;
 }
 
 /** A part of a text would keep the whole text in memory. */
-const copied = (text: string): string => Buffer.from(text, 'utf16le').toString('utf16le');
+function copied(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  const coding = /^[\0-\xff]*$/.test(text) ? 'latin1' : 'utf16le';
+  return Buffer.from(text, coding).toString(coding);
+}
 
 const keepLines = (text: string): string => text.replace(/[^\n]+/g, '');
 
