@@ -10,10 +10,13 @@ export interface Process {
 /** The direct children of a process of this one; empty if this kernel does not list them. */
 export function childrenOf(parent: number): Process[] {
   const ids = read(`/proc/${parent}/task/${parent}/children`)?.split(' ').filter(Boolean) ?? [];
-  return ids.flatMap((id) => {
-    const found = stateOf(Number(id));
-    return found ? [{ id: Number(id), begun: found.begun }] : [];
-  });
+  return ids.flatMap((id) => processOf(Number(id)) ?? []);
+}
+
+/** The process with a number; undefined if none has it. */
+export function processOf(id: number): Process | undefined {
+  const found = stateOf(id);
+  return found && { id, begun: found.begun };
 }
 
 /** All processes below some, in whatever sessions and PID namespaces they are. */

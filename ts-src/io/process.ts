@@ -6,6 +6,7 @@ import { ended } from './children.ts';
 import { Gathered } from './gathered.ts';
 import { messageOf, reasonIn, systemFault } from './faults.ts';
 import { Killing } from './killing.ts';
+import { endsWithUs } from './survivors.ts';
 
 export interface Outcome {
   code: number;
@@ -100,6 +101,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     const killing = new Killing(child, options.kills ?? 'politely');
     running.set(child, killing);
+    endsWithUs(child);
     const keep = log === undefined ? undefined : limitedLog(log, options.log ?? '', options.logLimit ?? 64 << 20);
     let thrown: Error | undefined;
     const give = (to: (chunk: Buffer) => void, chunk: Buffer) => {
@@ -146,9 +148,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (killing.awaited.length) void ended(killing.awaited).then(() => end(outcome));
       else end(outcome);
     });
-    if (options.input !== undefined) {
-      child.stdin?.end(options.input);
-    }
+    if (options.input !== undefined) child.stdin?.end(options.input);
   });
 }
 
