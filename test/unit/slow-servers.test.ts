@@ -44,6 +44,20 @@ const bucket = () =>
   new S3Blobs({ endpoint: `http://127.0.0.1:${portOf(server)}`, bucket: 'bucket', prefix: '', region: 'us-east-1' });
 
 describe('a server of S3', () => {
+  it('that has no object for a conditional write has written nothing', async () => {
+    answer = (to) => void to.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>');
+    expect(await bucket().replace('a', Buffer.from('new'), '"tag"')).toBe(false);
+    const refused = { code: 'ESTORE', message: containing('404 NoSuchKey') };
+    await expect(bucket().replace('a', Buffer.from('new'), undefined)).rejects.toMatchObject(refused);
+    await expect(bucket().create('a', { data: Buffer.from('new') }, '0'.repeat(64), {})).rejects.toMatchObject(refused);
+  });
+
+  it('that names no tag of an object is refused, where a later write depends on it', async () => {
+    answer = (to) => void to.writeHead(200).end('text');
+    expect((await bucket().get('a'))?.toString()).toBe('text');
+    await expect(bucket().getTagged('a')).rejects.toMatchObject({ code: 'ESTORE', message: containing('no ETag') });
+  });
+
   it.each<[string, (to: ServerResponse) => void]>([
     [
       'its headers',

@@ -86,9 +86,8 @@ export class S3Blobs implements Blobs {
   async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
     const condition: Record<string, string> = before === undefined ? { 'if-none-match': '*' } : { 'if-match': before };
     const reply = await this.ask('PUT', this.url(name), { data }, condition);
-    if (reply.status !== 412 && reply.status !== 409) return true;
     // An earlier attempt whose answer was lost may have succeeded.
-    return this.holds(name, data);
+    return reply.status < 300 || this.holds(name, data);
   }
 
   /** Whether an object has these bytes. */
@@ -135,7 +134,14 @@ export class S3Blobs implements Blobs {
   /** `most`: of a larger object only the tag is returned, with no data. */
   async getTagged(name: string, most?: number): Promise<{ data: Buffer; tag: string } | undefined> {
     const reply = await this.ask('GET', this.url(name), {}, {}, { most });
-    return reply.status === 404 ? undefined : { data: reply.body, tag: String(reply.headers.etag) };
+    if (reply.status === 404) return undefined;
+    const { etag } = reply.headers;
+    // Without it, a later write could not tell whether another one came first.
+    if (etag === undefined)
+      throw Object.assign(new Error(`the store ${this.where} answers with no ETag: is it an S3 server?`), {
+        code: 'ESTORE',
+      });
+    return { data: reply.body, tag: etag };
   }
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {

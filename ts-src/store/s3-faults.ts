@@ -72,7 +72,8 @@ export const codeOf = (body: Buffer): string =>
 export function isAnswer(method: string, status: number, code: string, headers: Readonly<Record<string, string>>) {
   if (status < 300) return method === 'GET' ? status === 200 : status >= 200;
   const conditional = 'if-match' in headers || 'if-none-match' in headers;
-  if (status === 404) return code !== 'NoSuchBucket' && (method !== 'PUT' || conditional);
+  // A write to an object that is to be there, and was removed, is answered by 404, too.
+  if (status === 404) return code !== 'NoSuchBucket' && (method !== 'PUT' || 'if-match' in headers);
   return (status === 412 || status === 409) && conditional;
 }
 
