@@ -50,6 +50,17 @@ describe('a signed text', () => {
     expect(await release(good)).toBe('{"fine": true}\n- a line\n');
   });
 
+  it('is checked without an agent, which would outlive a slipway that is killed', async () => {
+    const agents = new Set<string>();
+    const timer = setInterval(() => {
+      const running = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n');
+      for (const args of running) if (/gpg-agent .*\/slipway-signed-/.test(args)) agents.add(args);
+    }, 5);
+    for (let i = 0; i < 3; i++) await signedText(Buffer.from(good), key);
+    clearInterval(timer);
+    expect([...agents].filter((args) => args.includes(`-${process.pid}-`))).toEqual([]);
+  });
+
   it('is in no other message: a few kilobytes would fill the disk, or another text be taken', async () => {
     const bomb = gpg(Buffer.alloc(64 << 20), '--store', '-z', '9', '--compress-algo', 'bzip2');
     expect(bomb.length).toBeLessThan(10_000);

@@ -50,6 +50,17 @@ export function checkSigners(
     : good(undefined);
 }
 
+/** Options of gpg for public keys in a folder. It needs no agent, which would outlive a slipway that is killed. */
+const verifying = (folder: string): string[] => [
+  '--batch',
+  '--no-tty',
+  '--no-autostart',
+  '--homedir',
+  folder,
+  '--trust-model',
+  'always',
+];
+
 /** Size limit of a signed text in bytes: an index of images with some ten thousand entries. */
 const largest = 64 << 20;
 
@@ -59,7 +70,7 @@ export async function signedText(signed: Buffer, publicKey: string): Promise<str
   return inTemporary('signed', async (folder) => {
     const file = join(folder, 'signed');
     writeFile(file, signed);
-    const gpg = ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', '--status-fd', '2'];
+    const gpg = [...verifying(folder), '--status-fd', '2'];
     const imported = await run('gpg', [...gpg, '--import'], { input: publicKey });
     const checked = await runLimited('gpg', [...gpg, '--decrypt', file], largest);
     return imported.code === 0 && checked.code === 0 && /^\[GNUPG:\] VALIDSIG /m.test(checked.stderr)
@@ -80,11 +91,7 @@ export async function checkSignature(
     writeFile(join(folder, 'signature'), signature);
     writeFile(join(folder, 'text'), text);
     const gpg = (args: string[], input?: string) =>
-      run(
-        'gpg',
-        ['--batch', '--no-tty', '--homedir', folder, '--trust-model', 'always', ...args],
-        input === undefined ? {} : { input },
-      );
+      run('gpg', [...verifying(folder), ...args], input === undefined ? {} : { input });
     await gpg(['--import'], publicKey);
     const listed = await gpg(['--with-colons', '--list-keys']);
     const args = form === 'clearsign' ? ['--decrypt', join(folder, 'signature')] : [];
