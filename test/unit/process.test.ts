@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
+import { ended, processOf } from '../../ts-src/io/children.ts';
 import { codeOf, environmentFault } from '../../ts-src/io/faults.ts';
 import { holdMutex } from '../../ts-src/io/mutex.ts';
 import { run } from '../../ts-src/io/process.ts';
@@ -56,4 +57,13 @@ it('a stopped task has ended when its outcome comes: no process of it still chan
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+it('killed processes are waited for, but not without end', async () => {
+  const begun = performance.now();
+  const self = processOf(process.pid);
+  await ended(self ? [self] : [], 200);
+  expect(performance.now() - begun).toBeGreaterThan(150);
+  await ended([{ id: process.pid, begun: 'another' }]);
+  expect(performance.now() - begun).toBeLessThan(10_000);
 });

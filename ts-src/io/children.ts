@@ -50,12 +50,16 @@ export function isRunning({ id, begun }: Process): boolean {
   return now !== undefined && now.begun === begun && !/[ZX]/.test(now.state);
 }
 
+/** Milliseconds to wait for killed processes: the kernel may keep one whose file system does not answer. */
+const longest = 60_000;
+
 /**
  * Waits until processes that were killed have ended. The first process of a PID namespace becomes a zombie only when no
  * other one is left in it.
  */
-export async function ended(processes: readonly Process[]): Promise<void> {
-  while (processes.some(isRunning)) await sleep(5);
+export async function ended(processes: readonly Process[], time = longest): Promise<void> {
+  const until = performance.now() + time;
+  while (processes.some(isRunning) && performance.now() < until) await sleep(5);
 }
 
 /** proc(5), /proc/PID/stat: the fields after the name, which may contain anything. */
