@@ -259,7 +259,7 @@ it('reports a full disk', async () => {
       rmSync(join(folder, '.slipway/store', name), { recursive: true, force: true });
     const ran = await slipway(['image', 'build', 'robot', '--local', '--state-folder', state], folder);
     expect(ran.code).toBe(1);
-    expect(ran.stderr).toMatch(/the disk is full/);
+    expect(ran.stderr).toMatch(/the disk (of \S+ )?is full/);
   } finally {
     execFileSync('umount', ['-l', disk]);
   }
