@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
-import { longestFetch } from '../io/patience.ts';
+import { tookTooLong } from '../io/patience.ts';
 import { run, type Outcome, type RunOptions } from '../io/process.ts';
 import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
@@ -68,7 +68,7 @@ export const makeBaseArchive = (base: BaseArchive): Promise<Made> =>
     const made = await (confines ? runConfined : runAsUser)(base, signal);
     if (made.code === 0 || made.isFull) return made;
     if (made.exceeded) return { ...made, ended: `it took more ${made.exceeded} than a base may` };
-    if (isLate()) return { ...made, ended: `it took longer than ${longestFetch / 60_000} minutes` };
+    if (isLate()) return { ...made, ended: `it ${tookTooLong}` };
     return signal.aborted ? { ...made, ended: 'it was stopped' } : made;
   });
 

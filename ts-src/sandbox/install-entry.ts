@@ -1,5 +1,5 @@
 import { withinFetchTime } from '../io/fetch-time.ts';
-import { longestFetch } from '../io/patience.ts';
+import { tookTooLong } from '../io/patience.ts';
 import type { Outcome } from '../io/process.ts';
 import type { Driver, Entry } from './driver.ts';
 import { installLimits } from './limits.ts';
@@ -17,7 +17,7 @@ export const enterToInstall = (driver: Driver, state: string, entry: Entry): Pro
     if (outcome.exceeded === 'disk' && limits.isWhole)
       return told('No space left on device: packages may take half of what is free');
     if (outcome.exceeded) return told(`it took more ${outcome.exceeded} than it may`);
-    return isLate() ? told(`it took longer than ${longestFetch / 60_000} minutes`) : outcome;
+    return isLate() ? told(`it ${tookTooLong}`) : outcome;
   }, entry.signal);
 
 /** Why an entry with a log was ended, after a colon; empty if it ended by itself. */

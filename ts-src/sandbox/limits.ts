@@ -81,27 +81,24 @@ function freeDisk(folder: string): number {
   }
 }
 
-/** Half of the free space, at most what packages could ever need. */
-export const defaultDisk = (state: string): number => Math.min(mostDisk, Math.floor(freeDisk(state) / 2));
+/** A part of the free space, at most what packages could ever need. */
+const diskOf = (folder: string, part: number): number => Math.min(mostDisk, Math.floor(freeDisk(folder) * part));
+
+/** Disk limit of a task that sets none. */
+export const defaultDisk = (state: string): number => diskOf(state, 0.5);
 
 /**
  * Limits of what installs packages into a root. `isWhole`: its disk is what is free here, which is less than it may
  * take elsewhere.
  */
-export function installLimits(state: string): Limits & { disk: number; isWhole: boolean } {
-  const [limits, disk] = [defaultLimits(), defaultDisk(state)];
+export function installLimits(folder: string, part = 0.5): Limits & { disk: number; isWhole: boolean } {
+  const [limits, disk] = [defaultLimits(), diskOf(folder, part)];
   // apt's caches are in memory, and do not have to fit the disk.
   return { ...limits, disk, file: Math.max(disk, limits.temporary), files: mostFiles, isWhole: disk < mostDisk };
 }
 
-/** Part of the free disk for a base: it may need more than half, and writes on until it is measured. */
-const mostForBase = 0.8;
-
-/** Limits of mmdebstrap. `isWhole`: its disk is what is free here, which is less than a base may take elsewhere. */
-export function baseLimits(folder: string): Limits & { isWhole: boolean } {
-  const whole = Math.floor(freeDisk(folder) * mostForBase);
-  return { ...defaultLimits(), disk: Math.min(mostDisk, whole), files: mostFiles, isWhole: whole < mostDisk };
-}
+/** Limits of mmdebstrap: a base may need more than half of the disk, and is written on until it is measured. */
+export const baseLimits = (folder: string): ReturnType<typeof installLimits> => installLimits(folder, 0.8);
 
 /** Since Linux 6.14 each PID namespace has its own `kernel.pid_max`; before, it is global. */
 export function countsProcesses(kernel = release()): boolean {

@@ -83,16 +83,8 @@ export class S3Blobs implements Blobs {
     }
   }
 
-  async replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
-    const condition: Record<string, string> = before === undefined ? { 'if-none-match': '*' } : { 'if-match': before };
-    const reply = await this.ask('PUT', this.url(name), { data }, condition);
-    // An earlier attempt whose answer was lost may have succeeded.
-    return reply.status < 300 || this.holds(name, data);
-  }
-
-  /** Whether an object has these bytes. */
-  private async holds(name: string, data: Buffer): Promise<boolean> {
-    return (await this.get(name, data.length))?.equals(data) === true;
+  replace(name: string, data: Buffer, before: string | undefined): Promise<boolean> {
+    return this.putWith(name, data, {}, before ?? null);
   }
 
   /**
@@ -128,7 +120,8 @@ export class S3Blobs implements Blobs {
     if (before === null) condition['if-none-match'] = '*';
     else if (before !== undefined) condition['if-match'] = before;
     const reply = await this.ask('PUT', this.url(name), { data }, { ...headers, ...condition });
-    return reply.status < 300 || this.holds(name, data);
+    // An earlier attempt whose answer was lost may have succeeded.
+    return reply.status < 300 || (await this.get(name, data.length))?.equals(data) === true;
   }
 
   /** `most`: of a larger object only the tag is returned, with no data. */

@@ -1,11 +1,11 @@
 import { error, type Diagnostic } from '../../model/diagnostics.ts';
 import { git } from '../../read/git/git.ts';
 import { isRefName } from '../../read/source-entry.ts';
-import { longestFetch } from '../../io/patience.ts';
+import { longestFetch, tookTooLong } from '../../io/patience.ts';
 import { reasonOf } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 
-const late = `it took longer than ${longestFetch / 60_000} minutes`;
+const late = `it ${tookTooLong}`;
 
 /**
  * The commit of a pull request's target branch, from the checkout or fetched from the checkout's origin. Only branches

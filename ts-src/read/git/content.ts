@@ -5,7 +5,7 @@ import { exists, makeFolder, noteUse, readIf, sha256File, writeWhole } from '../
 import { inTemporary } from '../../io/temporary-folder.ts';
 import { writeFile } from '../../io/write.ts';
 import { withMutex } from '../../io/mutex.ts';
-import { longestFetch } from '../../io/patience.ts';
+import { longestFetch, tookTooLong } from '../../io/patience.ts';
 import { programFault, run } from '../../io/process.ts';
 import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
@@ -149,7 +149,7 @@ async function treeOfFolder(gitDir: string, folder: string, depth: number): Prom
     });
     if (signal.aborted)
       return bad(
-        error('source-folder', `reading ${folder} took longer than ${longestFetch / 60_000} minutes`, {
+        error('source-folder', `reading ${folder} ${tookTooLong}`, {
           hint: 'files that no build needs belong into .gitignore',
         }),
       );

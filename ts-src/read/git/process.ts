@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { error, bad, good, type Diagnostic, type Result } from '../../model/diagnostics.ts';
 import { isLocalUrl, redacted } from '../../model/urls.ts';
 import { sizeText } from '../../model/sizes.ts';
-import { longestFetch, numberFrom } from '../../io/patience.ts';
+import { longestFetch, numberFrom, tookTooLong } from '../../io/patience.ts';
 import { run, type Outcome } from '../../io/process.ts';
 import { slowly } from '../../io/slow.ts';
 import { anonymous, loginOf, mayUseCredentials, patientSsh } from './credentials.ts';
@@ -171,7 +171,7 @@ export async function patiently(
       hostOf(url),
       git(args(ask.url), { ...options, limited: true, env: { ...ask.env, ...options.env }, signal }),
     );
-    if (signal.aborted) return { ...o, stderr: `it took longer than ${longestFetch / 60_000} minutes` };
+    if (signal.aborted) return { ...o, stderr: `it ${tookTooLong}` };
     if (o.code !== 0 && isRedirected(o.stderr) && (await followRedirect(ask, hops++))) continue;
     const why = o.code === 0 ? undefined : passingFault(o.stderr);
     const seconds = why && waits[why][tried];

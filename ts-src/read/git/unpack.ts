@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { environmentFault } from '../../io/faults.ts';
-import { longestFetch } from '../../io/patience.ts';
+import { longestFetch, tookTooLong } from '../../io/patience.ts';
 import { programFault, run, type Outcome } from '../../io/process.ts';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { archiveFault, noPassword, readingArchive } from './archive-size.ts';
@@ -54,8 +54,7 @@ export async function unpackArchive(
 ): Promise<Result<string>> {
   mkdirSync(folder);
   const signal = AbortSignal.timeout(longestFetch);
-  const late = (): Result<never> =>
-    bad(error('source-archive', `can't unpack ${url}: it took longer than ${longestFetch / 60_000} minutes`));
+  const late = (): Result<never> => bad(error('source-archive', `can't unpack ${url}: it ${tookTooLong}`));
   const fits = await archiveFault(file, type, undefined, signal);
   if (signal.aborted) return late();
   if (fits !== undefined) return bad(error('source-archive', `${url} ${fits}`));
