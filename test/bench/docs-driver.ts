@@ -5,6 +5,7 @@ import type { DocPackage } from '../../ts-src/docs/package-info.ts';
 import { writeSite } from '../../ts-src/docs/site.ts';
 import { packPages } from '../../ts-src/inspect/pages.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
+import { describedPackage, docRecord, noFacts } from '../doc-packages.ts';
 
 const [folder = '', count = '0'] = process.argv.slice(2);
 const words =
@@ -40,58 +41,31 @@ async function packageOf(n: number, store: Awaited<ReturnType<typeof openStore>>
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, packPages(pages));
   const stored = await store.put(file);
-  return {
+  return describedPackage(name, {
     distribution: 'rolling',
-    name,
     version: '1.2.3',
     description: `The ${pick(n, 4)} ${pick(n, 5)} of a ${pick(n, 6)}, with what it needs to ${pick(n, 7)} and to ${pick(n, 8)}.`,
     maintainers: [{ name: 'Acme Robots', email: 'robots@example.org' }],
-    authors: [],
     licenses: [{ name: 'Apache-2.0' }],
-    urls: [],
     buildType: 'ament_cmake',
     repository: 'r',
     url: '',
-    path: '',
     debian: name,
-    build: [],
-    run: [],
-    test: [],
-    system: [],
-    dependents: [],
-    channels: [],
-    record: {
-      schema: 1,
+    record: docRecord(name, stored, {
       key: stored.sha256,
-      package: name,
-      faults: [],
-      warnings: 0,
-      told: [],
-      coverage: { documented: 60, total: 120 },
-      undocumented: [],
       digest: stored.sha256,
-      interface: stored,
-      facts: stored,
-      pages: stored,
-      log: stored,
-      inputs: {},
-      milliseconds: 1,
-    },
+      coverage: { documented: 60, total: 120 },
+    }),
     facts: {
-      schema: 1,
+      ...noFacts,
       api: 'api/overview.html',
-      python: [],
       headers: [`${name}/a.hpp`],
       messages: [
         { kind: 'msg', name: `${upper(pick(n, 9))}State`, comment: '', parts: [{ title: '', fields: [] }], text: '' },
       ],
-      launch: [],
-      parameters: [],
-      plugins: [],
-      executables: [],
     },
     interface: { schema: 1, tag, messages: [] },
-  };
+  });
 }
 
 const store = await openStore(`file:${join(folder, 'store')}`, folder, join(folder, 'state'), undefined);

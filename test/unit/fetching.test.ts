@@ -13,6 +13,7 @@ import { nameRepositories, useGitCredentials } from '../../ts-src/read/git/crede
 import { checkout, fetchArchive, fetchCommit, resolveRef } from '../../ts-src/read/git/git.ts';
 import { gitBackend } from '../e2e/git-backend.ts';
 import { portOf } from '../port.mjs';
+import { zipOf } from '../zip.ts';
 import { containing } from './containing.ts';
 
 vi.hoisted(() => Object.assign(process.env, { SLIPWAY_STALL_SECONDS: '4', SLIPWAY_SILENCE_SECONDS: '1' }));
@@ -200,25 +201,11 @@ describe('archives', () => {
   });
 });
 
-/** A zip archive with one file of zeros that claims to have a hundred bytes. */
+/** A zip archive of a file of zeros that is much larger than it claims. */
 function lyingZip(mebibytes: number): Buffer {
   const part = deflateRawSync(Buffer.alloc(64 << 20), { finishFlush: constants.Z_SYNC_FLUSH });
   const data = Buffer.concat([...Array<Buffer>(mebibytes / 64).fill(part), Buffer.from([3, 0])]);
-  const common = Buffer.alloc(26);
-  common.writeUInt16LE(20, 0);
-  common.writeUInt16LE(8, 4);
-  common.writeUInt32LE(data.length, 14);
-  common.writeUInt32LE(100, 18);
-  common.writeUInt16LE(1, 22);
-  const name = Buffer.from('a');
-  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, name, data]);
-  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(14), name]);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(1, 4);
-  end.writeUInt16LE(1, 6);
-  end.writeUInt32LE(central.length, 8);
-  end.writeUInt32LE(local.length, 12);
-  return Buffer.concat([local, central, Buffer.from('PK\x05\x06'), end]);
+  return zipOf('a', data);
 }
 
 it('a zip archive with false sizes is not unpacked, nor one of too many files', async () => {

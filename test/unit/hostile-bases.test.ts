@@ -82,6 +82,17 @@ it('cached values of the state come from the trusted namespace only', async () =
   expect(source).not.toContain('store.readJson');
 });
 
+/** A platform of an archive that is not there. */
+const platform: Platform = {
+  os: 'debian',
+  release: 'bookworm',
+  architectures: ['amd64'],
+  renew_days: 14,
+  underlays: {},
+  mirror: { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted: false },
+  include: [],
+};
+
 it('a base in use stays where it is when the same one is made again, or another one for its platform', async () => {
   const state = join(folder, 'shared');
   const docker: Driver = {
@@ -92,15 +103,6 @@ it('a base in use stays where it is when the same one is made again, or another 
       writeFileSync(join(root, 'var/lib/dpkg/status'), '');
       return Promise.resolve(ended);
     },
-  };
-  const platform: Platform = {
-    os: 'debian',
-    release: 'bookworm',
-    architectures: ['amd64'],
-    renew_days: 14,
-    underlays: {},
-    mirror: { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted: false },
-    include: [],
   };
   /** The base of a platform that includes a package, made from the content of the other driver's base. */
   const made = async (include: string, days: number) => {
@@ -134,17 +136,8 @@ it('a base in use stays where it is when the same one is made again, or another 
 
 it('a base of an archive without a signature is not that of another proxy, which decides what is in it', () => {
   const of = (trusted: boolean, proxy?: string): string => {
-    const platform: Platform = {
-      os: 'debian',
-      release: 'bookworm',
-      architectures: ['amd64'],
-      renew_days: 14,
-      underlays: {},
-      include: [],
-      mirror: { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted },
-      ...(proxy ? { proxy } : {}),
-    };
-    return wantedBase('/', platform, 'amd64').wanted;
+    const mirror = { uri: 'http://127.0.0.1:9/debian', components: ['main'], trusted };
+    return wantedBase('/', { ...platform, mirror, ...(proxy ? { proxy } : {}) }, 'amd64').wanted;
   };
   expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true, 'http://127.0.0.1:2'));
   expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true));

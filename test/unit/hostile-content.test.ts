@@ -10,6 +10,7 @@ import { sha256 } from '../../ts-src/model/digest.ts';
 import { fetchArchive } from '../../ts-src/read/git/git.ts';
 import { unpackArchive } from '../../ts-src/read/git/unpack.ts';
 import { portOf } from '../port.mjs';
+import { zipOf } from '../zip.ts';
 import { containing } from './containing.ts';
 
 vi.hoisted(() => {
@@ -104,25 +105,7 @@ it('an archive that takes days to unpack is given up', async () => {
   expect(await fetched(frame(2_000_000, 1), 'tar')).toMatch(/it took longer than 0\.05 minutes$/);
 });
 
-/** A zip archive of one file; `flags`: 1 says that it is encrypted. */
-function zip(name: string, flags = 0): Buffer {
-  const data = deflateRawSync('x'.repeat(100));
-  const common = Buffer.alloc(26);
-  common.writeUInt16LE(20, 0);
-  common.writeUInt16LE(flags, 2);
-  common.writeUInt16LE(8, 4);
-  common.writeUInt32LE(data.length, 14);
-  common.writeUInt32LE(100, 18);
-  common.writeUInt16LE(name.length, 22);
-  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, Buffer.from(name), data]);
-  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(14), Buffer.from(name)]);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(1, 4);
-  end.writeUInt16LE(1, 6);
-  end.writeUInt32LE(central.length, 8);
-  end.writeUInt32LE(local.length, 12);
-  return Buffer.concat([local, central, Buffer.from('PK\x05\x06'), end]);
-}
+const zip = (name: string, flags = 0): Buffer => zipOf(name, deflateRawSync('x'.repeat(100)), flags);
 
 it('a zip archive fails with its own fault, and asks for no password', async () => {
   expect(await fetched(zip(`top/${'n'.repeat(300)}`), 'zip')).toMatch(/cannot create .*nnn$/);

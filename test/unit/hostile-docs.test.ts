@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { LinkChecker, linkRoom } from '../../ts-src/docs/links.ts';
-import type { DocPackage } from '../../ts-src/docs/package-info.ts';
 import { wordsOf } from '../../ts-src/docs/search-index.ts';
 import { writeSite } from '../../ts-src/docs/site.ts';
 import { packPages } from '../../ts-src/inspect/pages.ts';
-import type { DocFacts, DocRecord } from '../../ts-src/model/docs.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
+import { describedPackage, docRecord, noFacts } from '../doc-packages.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-hostile-docs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -60,67 +59,17 @@ it('a long name of capital letters is split into words in linear time', () => {
 });
 
 describe('a site', () => {
-  const facts: DocFacts = {
-    schema: 1,
-    python: [],
-    headers: [],
-    messages: [],
-    launch: [],
-    parameters: [],
-    plugins: [],
-    executables: [],
-  };
-  const described = (name: string, more: Partial<DocPackage> = {}): DocPackage => ({
-    distribution: 'd',
-    name,
-    version: '1.0.0',
-    description: `The package ${name}.`,
-    maintainers: [],
-    authors: [],
-    licenses: [],
-    urls: [],
-    buildType: 'cmake',
-    repository: name,
-    url: 'u',
-    path: '',
-    debian: `acme-d-${name}`,
-    build: [],
-    run: [],
-    test: [],
-    system: [],
-    dependents: [],
-    channels: [],
-    ...more,
-  });
-
   it('has all its other pages if a package left too much in its README or its pages', async () => {
     const store = await openStore('file:store', folder, join(folder, 'state'), undefined);
     const packed = join(folder, 'p.pages');
     const pages = { 'doc/index.html': '<p>first</p>', 'doc/many.html': manyLinks() };
     writeFileSync(packed, packPages(Object.entries(pages).map(([path, text]) => ({ path, data: Buffer.from(text) }))));
     const stored = await store.put(packed);
-    const record: DocRecord = {
-      schema: 1,
-      key: '0'.repeat(64),
-      package: 'p',
-      faults: [],
-      warnings: 0,
-      told: [],
-      coverage: { documented: 0, total: 0 },
-      undocumented: [],
-      digest: '0'.repeat(64),
-      inputs: {},
-      interface: stored,
-      facts: stored,
-      pages: stored,
-      log: stored,
-      milliseconds: 0,
-    };
     const packages = [
-      described('a', { facts: { ...facts, readme: manyLinks(), changelog: 'never read' } }),
-      described('b', { facts: { ...facts, readme: filled('<!--', 16 << 20) } }),
-      described('c', { facts, record }),
-      described('d', { facts: { ...facts, readme: '<p id="here">plain</p>' } }),
+      describedPackage('a', { facts: { ...noFacts, readme: manyLinks(), changelog: 'never read' } }),
+      describedPackage('b', { facts: { ...noFacts, readme: filled('<!--', 16 << 20) } }),
+      describedPackage('c', { facts: noFacts, record: docRecord('p', stored) }),
+      describedPackage('d', { facts: { ...noFacts, readme: '<p id="here">plain</p>' } }),
     ];
     const files = new Map<string, string>();
     const site = await writeSite({ organization: 'acme', packages }, store, (path, data) => {

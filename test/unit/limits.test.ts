@@ -73,11 +73,12 @@ it('a task that exceeds what the machine has is not told to set more', () => {
     'its build took more memory than a task may have (limits.memory in package_settings gives it more)',
   );
   expect(told(true)).toBe(
-    'its build took more memory than a task may have (this machine has less than limits.memory allows: it gets at most 95%)',
+    'its build took more memory than a task may have ' +
+      '(this machine has less than limits.memory allows: it gets at most 95%)',
   );
 });
 
-it('what installs packages may have files in memory that are larger than the disk, which is full before its limit', async () => {
+it('what installs packages may have files in memory larger than the disk, whose limit is told as full', async () => {
   const limits = installLimits('/proc');
   expect(limits.disk).toBe(0);
   expect(limits.file).toBe(limits.temporary);
