@@ -74,7 +74,7 @@ it('a task that exceeds what the machine has is not told to set more', () => {
   );
   expect(told(true)).toBe(
     'its build took more memory than a task may have ' +
-      '(this machine has less than limits.memory allows: it gets at most 95%)',
+      '(it got 95% of what this machine has, which is less than limits.memory allows)',
   );
 });
 

@@ -1,6 +1,6 @@
 import { collect, type Collected } from '../collect/collect.ts';
 import { environmentFault } from '../io/faults.ts';
-import type { Distro } from '../model/distro.ts';
+import { defaultStateDays, type Distro } from '../model/distro.ts';
 import { sizeOf, sizeText } from '../model/sizes.ts';
 import { FolderEndpoint } from '../publish/folder-endpoint.ts';
 import { retireStates } from '../publish/retention.ts';
@@ -15,9 +15,6 @@ const defaultSize = 40 * 2 ** 30;
 
 /** Default number of states that the repository of an output folder keeps. */
 const folderStates = 10;
-
-/** The same for distro.yaml's `state.days`. */
-const defaultDays = 30;
 
 export interface StateRules {
   size: number;
@@ -35,7 +32,7 @@ export function stateRules(
 ): StateRules {
   const named = distro.state;
   const size = Math.max(named.size ?? defaultSize, untrusted ? defaultSize : 0);
-  const days = Math.max(named.days, untrusted ? defaultDays : 0);
+  const days = Math.max(named.days, untrusted ? defaultStateDays : 0);
   const written = env.SLIPWAY_STATE_SIZE;
   if (written === undefined || written === '') return { size, days };
   const own = sizeOf(written);

@@ -88,7 +88,7 @@ export class LinkChecker {
     const size = texts.reduce((sum, text) => sum + roomOf(text), 0);
     const shared = Math.max(0, size - room.own);
     if (shared > this.shared)
-      throw new LeftBehindError('the links and anchors of all packages take too much memory, and it has many of them');
+      throw new LeftBehindError('its links and anchors need more memory than all packages may take together');
     room.own -= size - shared;
     this.shared -= shared;
   }

@@ -146,6 +146,9 @@ const docsSettings = z.strictObject({
   keep: z.number().int().min(1).default(5).describe('Number of states of a site to keep'),
 });
 
+/** Days after which unused data of a state folder is removed, if distro.yaml names none. */
+export const defaultStateDays = 30;
+
 export const distroSchema = z.strictObject({
   organization: z
     .string()
@@ -235,9 +238,9 @@ export const distroSchema = z.strictObject({
   state: z
     .strictObject({
       size: size.optional().describe('Maximum size of the data that can be made again. Default: 40G'),
-      days: z.number().min(0).default(30).describe('Remove data that was not used for this many days'),
+      days: z.number().min(0).default(defaultStateDays).describe('Remove data that was not used for this many days'),
     })
-    .default({ days: 30 })
+    .default({ days: defaultStateDays })
     .describe('Limits of the state folder, which a machine keeps between builds'),
   images: z.record(name, imageSchema).default({}).describe('Docker images, disks and AMIs made from a channel'),
   signing_key: z

@@ -185,7 +185,7 @@ export function reasonOf(
   if (outcome.exceeded) {
     const name = `limits.${outcome.exceeded}`;
     const more = outcome.isWhole
-      ? `this machine has less than ${name} allows: it gets at most 95%`
+      ? `it got 95% of what this machine has, which is less than ${name} allows`
       : `${name} in package_settings gives it more`;
     return `${what} ${limitWords[outcome.exceeded]} (${more})`;
   }
