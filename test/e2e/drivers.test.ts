@@ -1,5 +1,15 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { appendFileSync, copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, existsSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,6 +108,12 @@ describe('as an unprivileged user', () => {
   });
 });
 
+/** Bytes of the logs that a docker daemon keeps of its containers. */
+const logsIn = (containers: string): number =>
+  readdirSync(containers)
+    .map((id) => statSync(join(containers, id, `${id}-json.log`), { throwIfNoEntry: false })?.size ?? 0)
+    .reduce((sum, size) => sum + size, 0);
+
 describe('with docker', () => {
   let daemon: ChildProcess;
   const data = join(cache, 'docker');
@@ -178,6 +194,17 @@ describe('with docker', () => {
       expect(shell.code, shell.stderr).toBe(3);
       expect(docker('ps', '--all', '--quiet', '--no-trunc')).toBe(living);
       docker('rm', living);
+      const noise = ['sh', '-c', 'yes | head -c 1M; sleep 2'];
+      let kept = 0;
+      const timer = setInterval(() => (kept = Math.max(kept, logsIn(join(data, 'containers')))), 100);
+      const noisy = await slipway(
+        ['shell', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--', ...noise],
+        folder,
+        { env },
+      );
+      clearInterval(timer);
+      expect([noisy.code, noisy.stdout.length], noisy.stderr).toEqual([0, 1 << 20]);
+      expect(kept, "bytes in the daemon's own logs").toBe(0);
     } finally {
       await discard(folder);
     }

@@ -99,6 +99,9 @@ function createArguments(entry: Entry, { name, image, limits, filter }: Containe
     runLabel(currentRun() ?? ''),
     '--hostname',
     'slipway',
+    // Docker would keep what a container prints on its own disk, without a limit.
+    '--log-driver',
+    'none',
     '--network',
     entry.network === true ? 'host' : 'none',
     '--init',
@@ -205,7 +208,7 @@ async function remove(folder: string): Promise<void> {
   if (!image) return;
   const name = `slipway-${process.pid}-${randomBytes(6).toString('hex')}`;
   const allowed = ['--cap-drop', 'ALL', '--cap-add', 'DAC_OVERRIDE', '--cap-add', 'FOWNER'];
-  const closed = ['--security-opt', 'no-new-privileges', '--network', 'none', '--pids-limit', '100'];
+  const closed = '--security-opt no-new-privileges --network none --pids-limit 100 --log-driver none'.split(' ');
   const bind = ['--volume', `${folder}:/removed`];
   const command = ['find', '/removed', '-xdev', '-mindepth', '1', '-delete'];
   await docker(['run', '--rm', '--name', name, ...allowed, ...closed, ...bind, image, ...command], {
