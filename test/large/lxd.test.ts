@@ -10,6 +10,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
 import { cache, discard, example, execute, slipway } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
+import { checkArtifact } from '../../ts-src/images/check.ts';
+import { checkLimits } from '../../ts-src/images/check-room.ts';
+import { imageLists, listImages, readRecord } from '../../ts-src/images/record.ts';
+import { imageSchema } from '../../ts-src/model/images.ts';
+import { openStore } from '../../ts-src/store/open-store.ts';
 
 const item = z.object({ ftype: z.string(), path: z.string(), sha256: z.string() });
 const streams = z.object({
@@ -159,6 +164,25 @@ it('is not published if its check fails', async () => {
   expect(existsSync(join(folder, 'other/images/streams'))).toBe(false);
   expect((await lxc('list', '--format', 'csv')).stdout).toBe('');
   writeFileSync(file, before);
+});
+
+it('is stopped if its check takes too long, and leaves no container', async () => {
+  const store = await openStore('file:.slipway/store', folder, join(folder, '.slipway'), undefined);
+  const [channel = ''] = await imageLists(store);
+  const [newest] = await listImages(store, channel);
+  const record = await readRecord(store, newest?.key ?? '');
+  const artifact = record?.artifacts.find((a) => a.kind === 'lxd');
+  if (!record || !artifact) throw new Error('there is no image');
+  const saved = { ...process.env };
+  Object.assign(process.env, env);
+  Object.assign(checkLimits, { check: 10 });
+  const input = { store, state: join(folder, '.slipway'), record, log: join(work, 'log'), progress: () => undefined };
+  const spec = imageSchema.parse({ channel: 'nightly', kinds: ['lxd'] });
+  const { diagnostics } = await checkArtifact({ ...input, spec, signal: new AbortController().signal }, artifact);
+  process.env = saved;
+  expect(diagnostics.map((d) => d.message).join('\n')).toContain('its check: it did not end in 0.01 seconds');
+  expect((await lxc('list', '--format', 'csv')).stdout).toBe('');
+  expect((await lxc('image', 'list', '--format', 'csv')).stdout).toBe('');
 });
 
 it('can be without packages of the distribution, and is reproducible', async () => {

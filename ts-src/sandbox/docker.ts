@@ -15,7 +15,7 @@ import { seccompProfile } from './seccomp.ts';
 const marker = '.docker-image';
 
 /** Ends all processes of a container when its standard input closes, which happens however this process ends. */
-const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
+export const guarded = 'exec 3<&0; "$@" </dev/null 3<&- & work=$!; { cat <&3 >/dev/null; kill -9 -1; } & wait $work';
 
 /** The same capabilities as in the other driver: those for installing packages, none that lead out. */
 const capabilities = [
