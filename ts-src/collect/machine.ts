@@ -211,6 +211,8 @@ const simple: readonly (readonly [string, string, RegExp])[] = [
   ['runs and their logs', 'runs', /^[^.]/],
   ['checkouts', 'refs', /^[^.]/],
   ['checkouts', 'distro', /^[^.]/],
+  ['left over', 'refs', /^\.tmp-/],
+  ['left over', 'distro', /^\.tmp-/],
   ['checkouts', 'cache/runs', /^[^.]/],
   ['manifests and indices', 'manifests', /\.json$/],
   ['manifests and indices', 'caches', /^[^.]/],

@@ -2,7 +2,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists } from '../../io/files.ts';
 import { LeftBehindError, readLeft } from '../../io/untrusted.ts';
-import { checkout, fetchCommit, git, resolveRef } from '../../read/git/git.ts';
+import { fetchCommit, git, keptCheckout, resolveRef } from '../../read/git/git.ts';
 import { checkOwnFolder } from '../../read/own-folder.ts';
 import { isRefName } from '../../read/source-entry.ts';
 import type { DistroValues, Option } from '../command.ts';
@@ -84,14 +84,13 @@ export async function withDistro<Values extends UrlValues>(values: Values): Prom
   if (!commit.ok) return commit;
   const snapshot = await fetchCommit(address, commit.value, state, reporter);
   if (!snapshot.ok) return snapshot;
-  const folder = join(state, 'distro', commit.value);
-  if (!exists(join(folder, 'distro.yaml'))) {
-    const out = await checkout({ gitDir: snapshot.value.gitDir }, commit.value, folder);
-    if (!out.ok) return out;
-  }
+  // A former version could leave an incomplete folder with the commit's own name.
+  const kept = join(state, 'distro', `${commit.value}.tree`);
+  const out = await keptCheckout(snapshot.value, commit.value, kept);
+  if (!out.ok) return out;
   return good({
     ...values,
     state,
-    distro: join(folder, values.distro ?? 'distro.yaml'),
+    distro: join(kept, values.distro ?? 'distro.yaml'),
   });
 }

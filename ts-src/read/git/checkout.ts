@@ -1,7 +1,8 @@
 import { renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists, noteUse, temporaryBeside, makeFolder } from '../../io/files.ts';
+import { codeOf } from '../../io/faults.ts';
 import { bringLargeFiles } from './large-files.ts';
 import { git, storeFault } from './process.ts';
 import { listTree } from './tree.ts';
@@ -50,18 +51,36 @@ export async function checkoutRef(
         hint: 'name a branch, a tag or a commit; in a shallow clone, fetch it first',
       }),
     );
-  const kept = join(state, 'refs', commit);
-  if (!exists(kept)) {
-    makeFolder(join(state, 'refs'));
-    const temporary = temporaryBeside(kept);
-    const out = await checkout({ gitDir }, commit, temporary);
+  const kept = await keptCheckout({ gitDir }, commit, join(state, 'refs', commit));
+  return kept.ok ? good({ folder: kept.value, top, commit }) : kept;
+}
+
+/**
+ * A checkout of a commit that later runs use too. It gets its name when it is complete: a process may be killed
+ * meanwhile, and others may make the same one.
+ */
+export async function keptCheckout(
+  snapshot: { gitDir: string },
+  commit: string,
+  kept: string,
+): Promise<Result<string>> {
+  if (exists(kept)) {
+    noteUse(kept);
+    return good(kept);
+  }
+  makeFolder(dirname(kept));
+  const temporary = temporaryBeside(kept);
+  try {
+    const out = await checkout(snapshot, commit, temporary);
     if (!out.ok) return out;
     try {
       renameSync(temporary, kept);
-    } catch {
+    } catch (e) {
       // Another slipway process wrote the same files first.
-      removeTree(temporary);
+      if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(e) ?? '')) throw e;
     }
-  } else noteUse(kept);
-  return good({ folder: kept, top, commit });
+    return good(kept);
+  } finally {
+    removeTree(temporary);
+  }
 }

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { isScpLike } from '../../model/urls.ts';
 
-export { checkout, checkoutRef } from './checkout.ts';
+export { checkout, checkoutRef, keptCheckout } from './checkout.ts';
 export { fetchArchive, snapshotFolder } from './content.ts';
 export { answeredMissing, download } from './download.ts';
 export { fetchCommit, fetchCommits, repositoryFolder, type Snapshot } from './fetch.ts';
