@@ -213,6 +213,7 @@ const simple: readonly (readonly [string, string, RegExp])[] = [
   ['checkouts', 'distro', /^[^.]/],
   ['left over', 'refs', /^\.tmp-/],
   ['left over', 'distro', /^\.tmp-/],
+  ['left over', 'git', /^\.tmp-/],
   ['checkouts', 'cache/runs', /^[^.]/],
   ['manifests and indices', 'manifests', /\.json$/],
   ['manifests and indices', 'caches', /^[^.]/],

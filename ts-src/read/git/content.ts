@@ -11,18 +11,17 @@ import type { ArchiveEntry } from '../../model/rosdistro.ts';
 import { localFault } from './credentials.ts';
 import { download } from './download.ts';
 import { hasTree, type Snapshot } from './fetch.ts';
+import { ensureRepository } from './repository.ts';
 import { git, outputOf, storeFault } from './process.ts';
 import { firstBelow, unpackArchive } from './unpack.ts';
 
 /** A bare repository for files that have none. Stores files byte for byte. */
-async function ensureContentRepository(gitDir: string): Promise<void> {
-  // Tests by reading: git would wait forever for a FIFO.
-  if (readIf(join(gitDir, 'HEAD')) === undefined) {
-    makeFolder(gitDir);
-    await git(['init', '--quiet', '--bare', gitDir]);
-  }
+async function ensureContentRepository(gitDir: string): Promise<Result<void>> {
+  const whole = await ensureRepository(gitDir);
+  if (!whole.ok) return whole;
   makeFolder(join(gitDir, 'info'));
   writeFile(join(gitDir, 'info', 'attributes'), '* -text -ident -filter\n');
+  return whole;
 }
 
 /**
@@ -58,7 +57,8 @@ export async function fetchArchive(entry: ArchiveEntry, url: string, state: stri
       const root = unpacked.value;
       await removeRepositories(root);
       return withMutex(`${gitDir}.lock`, async () => {
-        await ensureContentRepository(gitDir);
+        const whole = await ensureContentRepository(gitDir);
+        if (!whole.ok) return whole;
         const env = { GIT_INDEX_FILE: join(folder, 'index') };
         const added = await git(['--work-tree', root, 'add', '--all', '--force', '.'], {
           gitDir,
@@ -121,7 +121,8 @@ async function lostSubmodules(root: string, url: string): Promise<Diagnostic[]> 
 export async function snapshotFolder(folder: string, state: string): Promise<Result<Snapshot>> {
   const gitDir = join(state, 'git', 'folders.git');
   return withMutex(`${gitDir}.lock`, async () => {
-    await ensureContentRepository(gitDir);
+    const whole = await ensureContentRepository(gitDir);
+    if (!whole.ok) return whole;
     noteUse(gitDir);
     const endless = await endlessForGit(folder);
     if (endless !== undefined)

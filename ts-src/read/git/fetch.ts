@@ -9,6 +9,7 @@ import { exists, noteUse, readIf, writeWhole, makeFolder } from '../../io/files.
 import { withMutex } from '../../io/mutex.ts';
 import { localFault, loginOf, mayUseCredentials } from './credentials.ts';
 import { fetchBlobs } from './files.ts';
+import { ensureRepository } from './repository.ts';
 import {
   exceeds,
   git,
@@ -84,12 +85,10 @@ export async function fetchCommits(
   const there = await Promise.all(commits.map(known));
   if (there.every((s) => s !== undefined)) return good(there);
   return withMutex(`${gitDir}.lock`, async () => {
-    if (readIf(join(gitDir, 'HEAD')) === undefined) {
-      makeFolder(gitDir);
-      const made = await git(['init', '--quiet', '--bare', gitDir]);
-      const named = made.code === 0 ? await git(['config', 'remote.origin.url', loginOf(url).plain], { gitDir }) : made;
-      if (named.code !== 0) return bad(storeFault(`can't make ${gitDir}`, named, gitDir));
-    }
+    const whole = await ensureRepository(gitDir, loginOf(url).plain);
+    if (!whole.ok) return whole;
+    // A process that was killed may have left parts of packs, as large as what it fetched.
+    dropPartial(gitDir);
     // A crashed machine may have left git's own lock. Slipway's lock excludes other writers.
     const stale = join(gitDir, 'shallow.lock');
     if (exists(stale) && Date.now() - statSync(stale).mtimeMs > 600_000) rmSync(stale);

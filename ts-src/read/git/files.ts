@@ -1,5 +1,6 @@
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { sizeText } from '../../model/sizes.ts';
+import { withMutex } from '../../io/mutex.ts';
 import { run } from '../../io/process.ts';
 import { utf8Text } from '../../io/utf8.ts';
 import { git, local, patiently, storeFault, unreachable, type Remote, type Reporter } from './process.ts';
@@ -62,7 +63,13 @@ export async function readFiles(
   reporter: Reporter,
 ): Promise<Result<string[]>> {
   if (!blobs.length) return good([]);
-  const there = await fetchBlobs(snapshot.gitDir, { url, reporter }, blobs);
+  const remote = { url, reporter };
+  const looked = await lookFor(snapshot.gitDir, remote, blobs);
+  if (!looked.ok) return looked;
+  // Whoever holds the lock removes parts of packs that others left.
+  const there = looked.value.missing.length
+    ? await withMutex(`${snapshot.gitDir}.lock`, () => fetchBlobs(snapshot.gitDir, remote, blobs))
+    : good(looked.value.bytes);
   if (!there.ok) return there;
   if (there.value > largestTexts) return tooLarge(url, `${sizeText(largestTexts)} of manifests`);
   const out = await run('git', ['--git-dir', snapshot.gitDir, ...local, 'cat-file', '--batch'], {
