@@ -7,7 +7,7 @@ import { settingsFinder } from '../../ts-src/plan/settings.ts';
 import { parseDistro } from '../../ts-src/read/distro.ts';
 import { reasonOf } from '../../ts-src/engine/build/environment.ts';
 import type { Driver, Entry } from '../../ts-src/sandbox/driver.ts';
-import { enterToInstall } from '../../ts-src/sandbox/install-entry.ts';
+import { enterToInstall, whyEnded } from '../../ts-src/sandbox/install-entry.ts';
 import { installLimits, taskLimits } from '../../ts-src/sandbox/limits.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 
@@ -78,20 +78,34 @@ it('a task that exceeds what the machine has is not told to set more', () => {
   );
 });
 
+const entry: Entry = {
+  root: { layers: [] },
+  network: false,
+  user: 'root',
+  work: '',
+  env: {},
+  binds: [],
+  command: [],
+};
+
 it('what installs packages may have files in memory larger than the disk, whose limit is told as full', async () => {
   const limits = installLimits('/proc');
   expect(limits.disk).toBe(0);
   expect(limits.file).toBe(limits.temporary);
   const ended = { code: 1, signal: null, stdout: '', stderr: '', exceeded: 'disk' } as const;
   const driver: Driver = { ...unshareDriver(), enter: () => Promise.resolve(ended) };
-  const entry: Entry = {
-    root: { layers: [] },
-    network: false,
-    user: 'root',
-    work: '',
-    env: {},
-    binds: [],
-    command: [],
-  };
   expect((await enterToInstall(driver, '/proc', entry)).stderr).toContain('No space left on device');
+});
+
+it('says that slipway was stopped, not that packages could not be installed', async () => {
+  const stop = new AbortController();
+  const driver: Driver = {
+    ...unshareDriver(),
+    enter: ({ signal }) => {
+      stop.abort();
+      return Promise.resolve({ code: signal?.aborted ? 137 : 0, signal: 'SIGKILL', stdout: '', stderr: '' });
+    },
+  };
+  const ended = await enterToInstall(driver, '/proc', { ...entry, signal: stop.signal });
+  expect(whyEnded(ended)).toBe(': slipway was stopped');
 });

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, renameSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { makeFolder, temporaryBeside } from '../io/files.ts';
+import { dirname, join } from 'node:path';
+import { makeFolder } from '../io/files.ts';
+import { inTemporary } from '../io/temporary-folder.ts';
 import { writeFile } from '../io/write.ts';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import { siteMark } from './site.ts';
-import { removeTree } from '../io/remove-tree.ts';
 
 /** Refuses to replace a folder that contains something other than a site. */
 export function outputFault(output: string): Diagnostic | undefined {
@@ -14,26 +14,28 @@ export function outputFault(output: string): Diagnostic | undefined {
   });
 }
 
-/** Writes a site beside its folder, then swaps the two. On a failure the old site stays. */
-export async function writeFolder<T>(
+/**
+ * Writes a site beside its folder, then swaps the two. On a failure the old site stays. What a killed process left
+ * there is removed later.
+ */
+export const writeFolder = <T>(
   output: string,
   make: (write: (path: string, data: Buffer) => void) => Promise<T>,
-): Promise<T> {
-  const staged = temporaryBeside(output);
-  const former = join(dirname(output), `.former-${process.pid}-${basename(output)}`);
-  const folders = new Set<string>();
-  try {
-    const made = await make((path, data) => {
-      const folder = dirname(join(staged, path));
-      if (!folders.has(folder)) makeFolder(folder);
-      folders.add(folder);
-      writeFile(join(staged, path), data, { flag: 'wx' });
-    });
-    if (existsSync(output)) renameSync(output, former);
-    renameSync(staged, output);
-    return made;
-  } finally {
-    removeTree(staged);
-    removeTree(former);
-  }
-}
+): Promise<T> =>
+  inTemporary(
+    'site',
+    async (beside) => {
+      const [staged, former] = [join(beside, 'site'), join(beside, 'former')];
+      const folders = new Set<string>();
+      const made = await make((path, data) => {
+        const folder = dirname(join(staged, path));
+        if (!folders.has(folder)) makeFolder(folder);
+        folders.add(folder);
+        writeFile(join(staged, path), data, { flag: 'wx' });
+      });
+      if (existsSync(output)) renameSync(output, former);
+      renameSync(staged, output);
+      return made;
+    },
+    dirname(output),
+  );

@@ -17,7 +17,8 @@ export const enterToInstall = (driver: Driver, state: string, entry: Entry): Pro
     if (outcome.exceeded === 'disk' && limits.isWhole)
       return told('No space left on device: packages may take half of what is free');
     if (outcome.exceeded) return told(`it took more ${outcome.exceeded} than it may`);
-    return isLate() ? told(`it ${tookTooLong}`) : outcome;
+    if (!signal.aborted) return outcome;
+    return told(isLate() ? `it ${tookTooLong}` : 'slipway was stopped');
   }, entry.signal);
 
 /** Why an entry with a log was ended, after a colon; empty if it ended by itself. */
