@@ -33,14 +33,17 @@ const confinedFolder = '/dev/shm';
 
 /**
  * As root, mmdebstrap would run maintainer scripts of all configured archives with full rights. Runs it as `nobody`
- * instead, in user namespaces mapped to unused ids, with its own /etc/subuid.
+ * instead, in user namespaces mapped to unused ids, with its own /etc/subuid. Such a script is root in its namespace,
+ * and so can leave mmdebstrap's chroot: it finds a root with the programs and settings of this machine, and nothing
+ * else.
+ * Arguments: FOLDER IDS SHOWN COMMAND...; SHOWN: further folders of this machine, separated by spaces.
  */
 export const confine = `set -e
-folder=$1 ids=$2
-shift 2
+folder=$1 ids=$2 shown=$3
+shift 3
 mkdir "$folder/etc"
 mount -t tmpfs tmpfs "$folder/etc"
-mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old"
+mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old" "$folder/etc/top"
 mount --rbind /etc "$folder/etc/old"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
 # An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
@@ -53,9 +56,41 @@ done
 rm -f /etc/subuid /etc/subgid
 echo "$ids" > /etc/subuid
 echo "$ids" > /etc/subgid
-mount --bind "$folder" ${confinedFolder}
+# These may be links to files of /run.
+for file in /etc/resolv.conf /etc/hosts; do
+  if [ -L "$file" ] && [ -e "$file" ]; then cp --remove-destination "$(realpath "$file")" "$file"; fi
+done
+top=$folder/etc/top
+mount -t tmpfs -o mode=755,size=16m tmpfs "$top"
+for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /etc /dev /proc /sys /nix /gnu; do
+  if [ -L "$path" ]; then cp -P "$path" "$top$path"
+  elif [ -d "$path" ]; then mkdir "$top$path"; mount --rbind "$path" "$top$path"
+  fi
+done
+mount --bind "$folder" "$top${confinedFolder}"
+mkdir -p "$top/root" "$top/run" "$top/tmp" "$top/var/lib/dpkg" "$top/var/tmp"
+chmod 1777 "$top/tmp" "$top/var/tmp"
+set -f
+for path in $shown; do
+  if [ -d "$path" ]; then
+    mkdir -p "$top$path"
+    mount --bind "$path" "$top$path"
+    mount -o remount,bind,ro "$top$path"
+  fi
+done
+cd "$top"
+pivot_root . .
+umount -l .
 cd /
+unset OLDPWD
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
+
+/** Folders of archives on this machine. */
+const foldersOf = (sources: Sources): string[] => [
+  ...new Set(
+    [...sources.lines, ...sources.underlays].flatMap((line) => / (?:file|copy):(?:\/\/)?(\/\S+)/.exec(line)?.[1] ?? []),
+  ),
+];
 
 /** `ended`: why it was ended, in words. `isFull`: because it took all space that was free. */
 type Made = Outcome & { ended?: string; isFull?: boolean };
@@ -149,7 +184,8 @@ async function runConfined(base: BaseArchive, signal: AbortSignal): Promise<Made
   chmodSync(join(temporary, 'lists'), 0o777);
   const sources = withCopiedKeys(base.sources, temporary, confinedFolder);
   const { args, input } = mmdebstrapCommand(platform, architecture, sources, confinedFolder, { plain: true });
-  const confined = ['sh', '-c', confine, 'sh', temporary, subordinate, 'mmdebstrap', ...args];
+  const shown = foldersOf(sources).join(' ');
+  const confined = ['sh', '-c', confine, 'sh', temporary, subordinate, shown, 'mmdebstrap', ...args];
   const made = await runIn(temporary, base, ['unshare', '--mount', '--propagation', 'private', ...confined], {
     signal,
     input,
