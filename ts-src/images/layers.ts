@@ -58,6 +58,8 @@ export interface LayerRequest {
 }
 
 const most = 2_000_000;
+/** Bytes of a path, as for packages: mke2fs 1.47 writes beyond its memory if a path has 2,040 or more. */
+const longestPath = 1000;
 const folderOf = (room: Room, key: string): string => join(imagesFolder(room.state), 'layers', key);
 
 interface Kept extends Omit<Layer, 'root' | 'tar' | 'names'> {
@@ -98,8 +100,13 @@ async function measure(tar: string): Promise<{ size: number; secrets: Finding[] 
   return { size: statSync(tar).size, secrets };
 }
 
+/** Secrets of a layer that are told and kept: a layer may have hundreds of thousands. */
+const mostSecrets = 20;
+
 const scanner = (secrets: Finding[], everywhere: boolean): TarScanner =>
-  new TarScanner((path, size, content) => secrets.push(...secretsIn(path, size, content, everywhere)));
+  new TarScanner((path, size, content) => {
+    if (secrets.length < mostSecrets) secrets.push(...secretsIn(path, size, content, everywhere));
+  });
 
 /** Makes a layer, or takes it from the cache by its key. */
 export async function makeLayer(room: Room, request: LayerRequest): Promise<Result<Layer>> {
@@ -221,6 +228,11 @@ async function packLayer(
   const names = await namesOf(room, layers);
   const after = split(names);
   if (after.length > most) return bad(error('image-install', `${request.what} holds more than ${most} files`));
+  const long = after.find((path) => path.length > longestPath);
+  if (long !== undefined)
+    return bad(
+      error('image-install', `${request.what} holds a path of more than ${longestPath} bytes: /${shownName(long)}`),
+    );
   writeWhole(join(staged, 'names'), names, { sync: false });
   const below = request.below[0];
   const before = below ? split(readFileSync(below.names)) : [];
@@ -265,7 +277,7 @@ export function checkSecrets(image: string, layers: readonly Layer[]): Result<tr
   const found = layers.flatMap((l) => l.secrets);
   if (!found.length) return good(true);
   return bad(
-    ...found.slice(0, 20).map(({ path, what }) =>
+    ...found.slice(0, mostSecrets).map(({ path, what }) =>
       error('image-secret', `the image '${image}' would hold ${what}: /${shownName(path)}`, {
         hint: 'remove it in the hook, or do not add it',
       }),
