@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { confine } from '../../ts-src/sandbox/base-archive.ts';
+import { confine } from '../../ts-src/sandbox/confinement.ts';
 import { discard, execute, workspace } from './helpers.ts';
 
 const folder = workspace('confine');
@@ -11,7 +11,7 @@ afterAll(() => discard(folder));
 const confined = (work: string, before: string, shown: string, script: string) => {
   mkdirSync(join(folder, work));
   const outer = `${before}
-exec sh -c "$2" sh "$1/${work}" 65534:1:1 "$3" sh -c "$4"`;
+exec sh -c "$2" sh "$1/${work}" 65534 65534:1:1 "$3" sh -c "$4"`;
   const namespace = ['--mount', '--propagation', 'private', 'sh', '-c', outer, 'sh'];
   return execute('unshare', [...namespace, folder, confine, shown, script]);
 };
@@ -50,4 +50,26 @@ it('a base is made with name servers that are told by a link to another folder',
 rm -f /etc/resolv.conf; ln -s "$1/servers" /etc/resolv.conf`;
   const ran = await confined('linked', link, '', 'cat /etc/resolv.conf');
   expect([ran.code, ran.stdout], ran.stderr).toEqual([0, 'nameserver 127.0.0.53\n']);
+});
+
+it("a plain user's base is made by an id that owns none of the user's files", async () => {
+  const work = join(folder, 'plain');
+  mkdirSync(work);
+  writeFileSync(join(folder, 'key'), 'of the user\n', { mode: 0o600 });
+  const outer = `mkdir "$1/o"; mount -t tmpfs none "$1/o"; mkdir "$1/o/u" "$1/o/w"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/o/u,workdir=$1/o/w" /etc
+rm -f /etc/subuid /etc/subgid
+echo nobody:300000:65536 > /etc/subuid
+echo nobody:300000:65536 > /etc/subgid
+chown -R 65534:65534 "$1/plain" "$1/key"
+exec setpriv --reuid=65534 --regid=65534 --clear-groups unshare $5 --mount --propagation private \\
+  sh -c "$2" sh "$1/plain" 65536 slipway:1:65535 "$3" sh -c "$4"`;
+  // The folder is shown, so only its owner keeps the key. newuidmap(1) has its rights in the namespace.
+  const script = `id -un; cat ${folder}/key
+unshare --user sleep 20 & sleep 1; newuidmap $! 0 1 65535 && cat /proc/$!/uid_map; kill $!`;
+  const maps = '--user --map-root-user --map-users=300000,1,65536 --map-groups=300000,1,65536';
+  const namespace = ['--mount', '--propagation', 'private', 'sh', '-c', outer, 'sh'];
+  const ran = await execute('unshare', [...namespace, folder, confine, folder, script, maps]);
+  expect(ran.stdout.replace(/ +/g, ' '), ran.stderr).toBe('slipway\n 0 1 65535\n');
+  expect(ran.stderr).toMatch(/key: Permission denied/);
 });

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
 import { tookTooLong } from '../io/patience.ts';
@@ -7,6 +7,7 @@ import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 import { removeTree } from '../io/remove-tree.ts';
+import { confine, confinedFolder, foldersOf, mapsOf, userOf } from './confinement.ts';
 import { openGroup } from './control-groups.ts';
 import { withinDisk, type Du } from './disk-limit.ts';
 import { baseLimits } from './limits.ts';
@@ -26,72 +27,6 @@ export interface BaseArchive {
 /** ZIP can't represent times before 1980, so no file of a base is older, whenever it is made. */
 const earliest = '315619200';
 
-/** Subordinate ids that no system uses: programs that install packages into a base own no files of this machine. */
-const subordinate = 'nobody:1879048192:65536';
-/** Path of the folder inside of a confined mmdebstrap; everybody can enter it. */
-const confinedFolder = '/dev/shm';
-
-/**
- * As root, mmdebstrap would run maintainer scripts of all configured archives with full rights. Runs it as `nobody`
- * instead, in user namespaces mapped to unused ids, with its own /etc/subuid. Such a script is root in its namespace,
- * and so can leave mmdebstrap's chroot: it finds a root with the programs and settings of this machine, and nothing
- * else.
- * Arguments: FOLDER IDS SHOWN COMMAND...; SHOWN: further folders of this machine, separated by spaces.
- */
-export const confine = `set -e
-folder=$1 ids=$2 shown=$3
-shift 3
-mkdir "$folder/etc"
-mount -t tmpfs tmpfs "$folder/etc"
-mkdir "$folder/etc/u" "$folder/etc/w" "$folder/etc/old" "$folder/etc/top"
-mount --rbind /etc "$folder/etc/old"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$folder/etc/u,workdir=$folder/etc/w" /etc
-# An overlay hides what is mounted below /etc, as a container's resolv.conf and hosts are.
-mounts=$(cat /proc/self/mountinfo)
-echo "$mounts" | while read -r _ _ _ _ at _; do
-  case $at in
-    /etc/*) if [ -e "$at" ]; then mount --bind "$folder/etc/old/\${at#/etc/}" "$at"; fi ;;
-  esac
-done
-rm -f /etc/subuid /etc/subgid
-echo "$ids" > /etc/subuid
-echo "$ids" > /etc/subgid
-# These may be links to files of /run.
-for file in /etc/resolv.conf /etc/hosts; do
-  if [ -L "$file" ] && [ -e "$file" ]; then cp --remove-destination "$(realpath "$file")" "$file"; fi
-done
-top=$folder/etc/top
-mount -t tmpfs -o mode=755,size=16m tmpfs "$top"
-for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /etc /dev /proc /sys /nix /gnu; do
-  if [ -L "$path" ]; then cp -P "$path" "$top$path"
-  elif [ -d "$path" ]; then mkdir "$top$path"; mount --rbind "$path" "$top$path"
-  fi
-done
-mount --bind "$folder" "$top${confinedFolder}"
-mkdir -p "$top/root" "$top/run" "$top/tmp" "$top/var/lib/dpkg" "$top/var/tmp"
-chmod 1777 "$top/tmp" "$top/var/tmp"
-set -f
-for path in $shown; do
-  if [ -d "$path" ]; then
-    mkdir -p "$top$path"
-    mount --bind "$path" "$top$path"
-    mount -o remount,bind,ro "$top$path"
-  fi
-done
-cd "$top"
-pivot_root . .
-umount -l .
-cd /
-unset OLDPWD
-exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
-
-/** Folders of archives on this machine. */
-const foldersOf = (sources: Sources): string[] => [
-  ...new Set(
-    [...sources.lines, ...sources.underlays].flatMap((line) => / (?:file|copy):(?:\/\/)?(\/\S+)/.exec(line)?.[1] ?? []),
-  ),
-];
-
 /** `ended`: why it was ended, in words. `isFull`: because it took all space that was free. */
 type Made = Outcome & { ended?: string; isFull?: boolean };
 
@@ -99,8 +34,8 @@ type Made = Outcome & { ended?: string; isFull?: boolean };
 export const makeBaseArchive = (base: BaseArchive): Promise<Made> =>
   // An archive that sends bit by bit would hold apt without end.
   withinFetchTime(async (signal, isLate) => {
-    const confines = process.getuid?.() === 0 && (await canConfine());
-    const made = await (confines ? runConfined : runAsUser)(base, signal);
+    const maps = mapsOf();
+    const made = maps && (await canConfine()) ? await runConfined(base, maps, signal) : await runAsUser(base, signal);
     if (made.code === 0 || made.isFull) return made;
     if (made.exceeded) return { ...made, ended: `it took more ${made.exceeded} than a base may` };
     if (isLate()) return { ...made, ended: `it ${tookTooLong}` };
@@ -175,7 +110,7 @@ async function runAsUser(base: BaseArchive, signal: AbortSignal): Promise<Made> 
   }
 }
 
-async function runConfined(base: BaseArchive, signal: AbortSignal): Promise<Made> {
+async function runConfined(base: BaseArchive, maps: readonly string[], signal: AbortSignal): Promise<Made> {
   const { platform, architecture, work } = base;
   const temporary = join(work, 'mmdebstrap');
   mkdirSync(temporary);
@@ -185,20 +120,25 @@ async function runConfined(base: BaseArchive, signal: AbortSignal): Promise<Made
   const sources = withCopiedKeys(base.sources, temporary, confinedFolder);
   const { args, input } = mmdebstrapCommand(platform, architecture, sources, confinedFolder, { plain: true });
   const shown = foldersOf(sources).join(' ');
-  const confined = ['sh', '-c', confine, 'sh', temporary, subordinate, shown, 'mmdebstrap', ...args];
-  const made = await runIn(temporary, base, ['unshare', '--mount', '--propagation', 'private', ...confined], {
+  const confined = ['sh', '-c', confine, 'sh', temporary, ...userOf(maps), shown, 'mmdebstrap', ...args];
+  const made = await runIn(temporary, base, ['unshare', ...maps, '--mount', '--propagation', 'private', ...confined], {
     signal,
     input,
     seen: confinedFolder,
   });
+  // Files of the mapped ids.
+  const asOwner = (...command: string[]) =>
+    maps.length ? run('unshare', [...maps, ...command]) : run(command[0] ?? '', command.slice(1));
   if (made.code === 0) {
+    await asOwner('chown', '-R', '--no-dereference', '0:0', join(temporary, 'base.tar'), join(temporary, 'lists'));
     renameSync(join(temporary, 'base.tar'), join(work, 'base.tar'));
     await run('rm', ['-rf', join(work, 'lists')]);
     renameSync(join(temporary, 'lists'), join(work, 'lists'));
-    await run('chown', ['-R', '--no-dereference', '0:0', join(work, 'base.tar'), join(work, 'lists')]);
-    await run('rm', ['-rf', '--one-file-system', temporary]);
   }
-  return made;
+  await asOwner('rm', '-rf', '--one-file-system', temporary);
+  return lstatSync(join(work, 'base.tar'), { throwIfNoEntry: false })?.isFile() === false
+    ? { ...made, code: 1, ended: 'its archive is no file' }
+    : made;
 }
 
 type Sources = BaseArchive['sources'];

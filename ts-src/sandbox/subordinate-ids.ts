@@ -16,6 +16,10 @@ const overlap = (a: IdRange, b: IdRange): boolean => a.first < b.first + b.count
 /** Number of ids that a root needs: all ids that Debian assigns to users and the system. */
 const needed = 65536;
 
+/** The first one of a user's subordinate ids in a file; undefined if they are too few for a root. */
+export const firstId = (text: string, user: { name: string; id: number }): number | undefined =>
+  parse(text).find((r) => (r.owner === user.name || r.owner === String(user.id)) && r.count >= needed)?.first;
+
 export interface IdProblem {
   what: string;
   /** First unused id for a new range. */
