@@ -139,7 +139,7 @@ export function withOutlet<T>(
   return withSigner(key, async (signer) => {
     const now = Date.now();
     const health = await keyHealth(signer.publicKey, now);
-    if (health.some(isError)) return bad(...health);
+    if (health.some(isError)) return bad(health);
     const done = await work({ store, endpoints, signer, settings: repositorySettings(distro), now });
     return { ...done, diagnostics: [...health, ...done.diagnostics] };
   });

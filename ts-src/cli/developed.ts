@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { ownEntry } from '../model/maps.ts';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
@@ -36,7 +37,7 @@ export async function developedAndReleased(
       await readDistribution(developing, name, planned.lock, new Map(), reporter),
       await readEntries(developing, name),
     ];
-    faults.push(...read.diagnostics.filter(isError));
+    append(faults, read.diagnostics.filter(isError));
     if (!read.ok || !entries.ok) continue;
     const releases = new Map(entries.value.repositories.map((r) => [r.name, r.release]));
     const row = (p: SourcePackage): DevelopedPackage => {
@@ -49,7 +50,10 @@ export async function developedAndReleased(
         ...(release?.version && release.packages.includes(p.name) ? { released: release.version } : {}),
       };
     };
-    rows.push(...[...read.value.packages.values()].map(row).sort((a, b) => (a.name < b.name ? -1 : 1)));
+    append(
+      rows,
+      [...read.value.packages.values()].map(row).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    );
   }
   showDiagnostics(sorted(faults));
   return { packages: rows, partial: faults.length > 0 };

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { makeFolder } from '../io/files.ts';
@@ -92,9 +93,9 @@ async function makeDocs(values: DocsValues, opened: OpenDocs, workers: number, s
   if (!opened.gather) await recordRun(session);
   const faults = [...linkFaults(site, distro.docs.strict), ...lostFaults(site)];
   if (values.publish !== undefined && !faults.some(isError))
-    faults.push(...(await publishAll(values.publish, opened, packages, output, state)));
+    append(faults, await publishAll(values.publish, opened, packages, output, state));
   // Like a task that failed, such a package does not keep the documentation of others from being published.
-  faults.push(...refusedFaults(site));
+  append(faults, refusedFaults(site));
   return finish(values, opened, { site, faults, output, begun });
 }
 
@@ -136,7 +137,7 @@ async function publishAll(
     const published = await publishSite(endpoint, output, state, distro.docs.keep);
     if (published.ok)
       writeNote(`published to ${endpoint.where}: ${state.path}, ${published.value.written} files written\n`);
-    else faults.push(...published.diagnostics);
+    else append(faults, published.diagnostics);
   }
   if (faults.length) return faults;
   await addHistory(session.store, session.input.plan.stamp, packages);

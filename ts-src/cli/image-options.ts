@@ -64,7 +64,7 @@ export function imagesOf(opened: Opened, names: readonly string[], values: Image
     return bad(error('image-unknown', 'distro.yaml has no images', { hint: 'see docs/images.md for an example' }));
   const found = wanted.map((name) => targetsOf(distro, name));
   const faults = found.flatMap((f) => (f.ok ? [] : f.diagnostics));
-  if (faults.length) return bad(...faults);
+  if (faults.length) return bad(faults);
   const targets = found.flatMap((f) => (f.ok ? f.value : []));
   const chosen = targets.filter((t) => values.architecture?.includes(t.target.architecture) ?? true);
   if (!chosen.length) return bad(error('image-unknown', 'no image is made for this architecture'));

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { resolve } from 'node:path';
 import { isError, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import { writeNamed } from '../io/named-file.ts';
@@ -82,7 +83,7 @@ removedJobAction DELETE: this also removes the jobs of repositories that are no 
     const { distro, urlBase } = workspace.value;
     for (const name of Object.keys(distro.distributions).sort()) {
       const entries = await readEntries(workspace.value, name);
-      diagnostics.push(...entries.diagnostics);
+      append(diagnostics, entries.diagnostics);
       if (!entries.ok) continue;
       for (const r of entries.value.repositories) {
         if (r.source?.type !== 'git') continue;

@@ -1,4 +1,4 @@
-import { first } from '../model/lists.ts';
+import { append, first } from '../model/lists.ts';
 import { sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { PackageSource, Plan } from '../model/plan.ts';
 import { parallel } from '../io/process.ts';
@@ -25,12 +25,12 @@ export async function pinSources(workspace: Workspace, plan: Plan): Promise<Diag
     if (first(all).ref === undefined) {
       const trees = await pinFolder(all, workspace.state);
       if (trees.ok) for (const source of trees.value) pinned.set(`${source.url} ${placeOf(source)}`, source);
-      else diagnostics.push(...trees.diagnostics);
+      else append(diagnostics, trees.diagnostics);
       return;
     }
     for (const pin of await pinReleased(workspace, all, 'all', reporter)) {
       if (pin.ok) pinned.set(`${pin.value.source.url} ${placeOf(pin.value.source)}`, pin.value.source);
-      else diagnostics.push(...pin.diagnostics);
+      else append(diagnostics, pin.diagnostics);
     }
   });
   for (const p of unpinned) {

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { join, relative, resolve } from 'node:path';
 import { bad, error, good, isError, nearest, sorted, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { ScopeChange } from '../model/answers.ts';
@@ -146,7 +147,7 @@ async function readInputs(
   for (const name of Object.keys(workspace.distro.distributions).sort()) {
     if (wanted && !wanted.includes(name)) continue;
     const input = await readDistribution(workspace, name, lock, overrides, reporter);
-    diagnostics.push(...input.diagnostics);
+    append(diagnostics, input.diagnostics);
     if (input.ok) distributions.push(input.value);
   }
   if (process.stderr.isTTY && !isQuiet()) writeControl('\r\x1b[K');
@@ -154,9 +155,10 @@ async function readInputs(
   const kept = await keptUnderlays(workspace, options.underlays ?? {});
   const underlays = await readUnderlays(workspace, kept);
   const rosdep = readRosdep(workspace, options.everyKey ? undefined : neededNames(distributions));
-  diagnostics.push(...underlays.diagnostics, ...rosdep.diagnostics, ...missingPatches(workspace));
-  if (!rosdep.ok || !underlays.ok) return bad(...sorted(diagnostics));
-  if (!distributions.length && diagnostics.some(isError)) return bad(...sorted(diagnostics));
+  for (const found of [underlays.diagnostics, rosdep.diagnostics, missingPatches(workspace)])
+    append(diagnostics, found);
+  if (!rosdep.ok || !underlays.ok) return bad(sorted(diagnostics));
+  if (!distributions.length && diagnostics.some(isError)) return bad(sorted(diagnostics));
   const known = distributions.flatMap((d) => d.repositories);
   for (const name of overrides.keys()) {
     if (known.includes(name)) continue;
@@ -194,7 +196,7 @@ export function planInputs(
     selection,
   });
   const all = sorted([...diagnostics, ...made.diagnostics]);
-  if (all.some((d) => d.code === 'selection')) return bad(...all);
+  if (all.some((d) => d.code === 'selection')) return bad(all);
   const { plan, resolvers } = made;
   return good({ workspace, plan, resolvers, distributions, diagnostics: all, unread, lock }, all);
 }

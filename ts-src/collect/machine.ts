@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { exists, readJson } from '../io/files.ts';
@@ -123,7 +124,7 @@ async function bases(survey: Survey): Promise<MachineThing[]> {
   const found: MachineThing[] = [];
   for (const platform of entries(state, 'bases', /^[A-Za-z0-9]/)) {
     const folder = join('bases', platform);
-    found.push(...plain(survey, 'left over', folder, /^fetch-/));
+    append(found, plain(survey, 'left over', folder, /^fetch-/));
     const current = readJson<{ folder: string }>(join(state, folder, 'current.json'))?.folder;
     for (const name of entries(state, folder, baseFolder)) {
       const path = join(state, folder, name);

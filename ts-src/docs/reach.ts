@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { isDigest } from '../model/stored.ts';
 import type { Store } from '../store/store.ts';
 import type { DocPackage } from './package-info.ts';
@@ -24,7 +25,7 @@ export async function reachedBySites(store: Store): Promise<string[]> {
   const keys: string[] = [];
   for await (const { name } of store.blobs.list(folder)) {
     const root = await store.readRoot<Partial<SiteRoot>>(name);
-    keys.push(...(Array.isArray(root?.keys) ? (root.keys as unknown[]).filter(isDigest) : []));
+    append(keys, Array.isArray(root?.keys) ? (root.keys as unknown[]).filter(isDigest) : []);
   }
   return keys;
 }

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { basename, join } from 'node:path';
 import { makeFolder, sha256File } from '../io/files.ts';
 import { writeFile } from '../io/write.ts';
@@ -117,7 +118,7 @@ async function compareFiles(
       if (before === undefined) return failed(`the store lost ${deb.name}`);
       const inside = await insideOf(before, after, deb, join(work, `compare-${i}`));
       if (typeof inside === 'string') return failed(inside);
-      differences.push(...inside);
+      append(differences, inside);
       report ??= await diffoscope(before, after, record.package, options);
     }
   }

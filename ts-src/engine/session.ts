@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { error, sorted, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import type { Lockfile } from '../model/lockfile.ts';
@@ -238,7 +239,7 @@ async function prepareScopes(
           continue;
         }
         if (!system.ok) {
-          diagnostics.push(...system.diagnostics);
+          append(diagnostics, system.diagnostics);
           continue;
         }
         opened = system.value;

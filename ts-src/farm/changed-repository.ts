@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { bad, error, good, nearest, type Result } from '../model/diagnostics.ts';
 import type { Plan } from '../model/plan.ts';
 import { absoluteUrl, git } from '../read/git/git.ts';
@@ -83,7 +84,7 @@ export function downstreamOf(
     for (const name of edge) for (const d of dependents.get(name) ?? []) if (!seen.has(d)) next.add(d);
     edge = [...next].sort();
     for (const name of edge) seen.add(name);
-    found.push(...edge);
+    append(found, edge);
     if (how === 'direct') break;
   }
   return { names: found.slice(0, budget), left: Math.max(0, found.length - budget) };

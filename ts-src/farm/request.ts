@@ -19,7 +19,7 @@ export async function requestWorkspace(
   const links = [...new Set([...(await linksOutside(workspace)), ...namedOutside(workspace)])];
   if (links.length)
     return bad(
-      ...links.map((link) =>
+      links.map((link) =>
         error('request-link', 'a link leads out of the distro repository, which is not allowed in a pull request', {
           file: link,
         }),

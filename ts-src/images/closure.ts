@@ -51,7 +51,7 @@ export function ownPackages(
       }),
     ];
   });
-  if (faults.length) return bad(...faults);
+  if (faults.length) return bad(faults);
   const queue = [...wanted];
   for (let name = queue.pop(); name !== undefined; name = queue.pop())
     for (const alternatives of known.get(name)?.needs ?? []) {

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import {
   closeSync,
   createReadStream,
@@ -105,7 +106,7 @@ const mostSecrets = 20;
 
 const scanner = (secrets: Finding[], everywhere: boolean): TarScanner =>
   new TarScanner((path, size, content) => {
-    if (secrets.length < mostSecrets) secrets.push(...secretsIn(path, size, content, everywhere));
+    if (secrets.length < mostSecrets) append(secrets, secretsIn(path, size, content, everywhere));
   });
 
 /** Makes a layer, or takes it from the cache by its key. */
@@ -277,7 +278,7 @@ export function checkSecrets(image: string, layers: readonly Layer[]): Result<tr
   const found = layers.flatMap((l) => l.secrets);
   if (!found.length) return good(true);
   return bad(
-    ...found.slice(0, mostSecrets).map(({ path, what }) =>
+    found.slice(0, mostSecrets).map(({ path, what }) =>
       error('image-secret', `the image '${image}' would hold ${what}: /${shownName(path)}`, {
         hint: 'remove it in the hook, or do not add it',
       }),

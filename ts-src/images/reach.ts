@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import type { StoredFile } from '../model/result.ts';
 import type { Store } from '../store/store.ts';
 import { dropFromList, imageLists, listImages, readRecord, recordName } from './record.ts';
@@ -24,7 +25,7 @@ export async function reachedByImages(
       const record = await readRecord(store, listed.key);
       if (!record) continue;
       if (states.has(record.state) || record.published !== undefined || now - record.made < milliseconds)
-        reached.files.push(...record.artifacts.flatMap((a) => a.files), ...record.layers.map((l) => l.file));
+        append(reached.files, [...record.artifacts.flatMap((a) => a.files), ...record.layers.map((l) => l.file)]);
       else reached.expired.push({ channel, key: record.key, name: recordName(record.key) });
     }
   }

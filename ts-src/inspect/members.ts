@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { posix } from 'node:path';
 import { withinTime } from '../io/bounded.ts';
 import type { SystemFile } from '../model/system-files.ts';
@@ -196,7 +197,7 @@ function resolve(link: Member, members: ReadonlyMap<string, Member>): string | u
     }
     if (++followed > 40) return undefined;
     if (member.target.startsWith('/')) at = [];
-    todo.push(...parts(member.target).reverse());
+    append(todo, parts(member.target).reverse());
   }
   return at.findLast((path) => path !== undefined) ?? '/';
 }

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -31,7 +32,7 @@ export function descendantsOf(parents: readonly number[]): Process[] {
     else children.set(found.parent, [{ id, begun: found.begun }]);
   }
   const below = parents.flatMap((id) => children.get(id) ?? []);
-  for (const { id } of below) below.push(...(children.get(id) ?? []));
+  for (const { id } of below) append(below, children.get(id) ?? []);
   return below;
 }
 

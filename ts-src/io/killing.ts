@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import type { ChildProcess } from 'node:child_process';
 import { childrenOf, descendantsOf, isRunning, killThose, type Process } from './children.ts';
 
@@ -21,7 +22,7 @@ export class Killing {
   /** Asks the program to end, and kills it a moment later. */
   readonly stop = (): void => {
     const ids = this.own();
-    if (this.kind === 'entry') this.awaited.push(...ids.flatMap(childrenOf));
+    if (this.kind === 'entry') append(this.awaited, ids.flatMap(childrenOf));
     else this.known = descendantsOf(ids);
     if (this.kind === 'politely') this.child.kill('SIGTERM');
     else this.kill();
@@ -37,7 +38,7 @@ export class Killing {
     const below = this.kind === 'entry' ? [] : this.below();
     this.child.kill('SIGKILL');
     killThose(below);
-    if (this.kind === 'tree') this.awaited.push(...below);
+    if (this.kind === 'tree') append(this.awaited, below);
   }
 
   done(): void {

@@ -19,7 +19,10 @@ export interface Diagnostic {
 export type Result<T> = { ok: true; value: T; diagnostics: Diagnostic[] } | { ok: false; diagnostics: Diagnostic[] };
 
 export const good = <T>(value: T, diagnostics: Diagnostic[] = []): Result<T> => ({ ok: true, value, diagnostics });
-export const bad = (...diagnostics: Diagnostic[]): Result<never> => ({ ok: false, diagnostics });
+export const bad = (...diagnostics: (Diagnostic | readonly Diagnostic[])[]): Result<never> => ({
+  ok: false,
+  diagnostics: diagnostics.flat(),
+});
 export const isError = (d: Diagnostic): boolean => d.severity === 'error';
 
 export function error(
@@ -49,6 +52,41 @@ function diagnostic(
   if (where.line !== undefined) d.line = where.line;
   if (where.hint !== undefined) d.hint = redacted(where.hint);
   return d;
+}
+
+/** Maximum number of errors, and of warnings, that are told of one file or repository. */
+const mostFaults = 1000;
+
+/**
+ * The faults of what one author wrote: there may be millions, which nobody reads and which would take all memory. Those
+ * beyond the limit are counted.
+ */
+export class Faults {
+  private readonly told: Record<Diagnostic['severity'], number> = { error: 0, warning: 0 };
+  private readonly kept: Diagnostic[] = [];
+  private readonly more = new Map<Diagnostic['severity'], { last: Diagnostic; count: number }>();
+
+  /** `where`: whose faults they are, for the message about those that are not told. */
+  constructor(private readonly where: string) {}
+
+  get some(): boolean {
+    return this.kept.some(isError);
+  }
+
+  add(found: Iterable<Diagnostic>): void {
+    for (const d of found)
+      if (this.told[d.severity]++ < mostFaults) this.kept.push(d);
+      else this.more.set(d.severity, { last: d, count: this.told[d.severity] - mostFaults });
+  }
+
+  all(): Diagnostic[] {
+    const rest = [...this.more].map(([severity, { last, count }]): Diagnostic => ({
+      severity,
+      code: last.code,
+      message: `${this.where} has ${count} more ${severity === 'error' ? 'faults' : 'warnings'} like these`,
+    }));
+    return [...this.kept, ...rest];
+  }
 }
 
 /**

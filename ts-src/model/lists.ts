@@ -12,3 +12,11 @@ export const first = <T>(list: ArrayLike<T>): NonNullable<T> => at(list, 0);
 
 /** The last element. Throws a RangeError if the list is empty. */
 export const last = <T>(list: ArrayLike<T>): NonNullable<T> => at(list, list.length - 1);
+
+/**
+ * Adds a list to the end of another. `push(...more)` ends with a RangeError for a list of some hundred thousand, which
+ * texts of others can bring about.
+ */
+export function append<T>(list: T[], more: Iterable<T>): void {
+  for (const one of more) list.push(one);
+}

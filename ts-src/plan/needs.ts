@@ -1,7 +1,7 @@
 import { Numbers } from '../graph/numbers.ts';
 import type { Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution } from '../model/distro.ts';
-import { at } from '../model/lists.ts';
+import { append, at } from '../model/lists.ts';
 import { entry } from '../model/maps.ts';
 import { kindsOfTag, type Dependency, type DependencyKind, type Package } from '../model/manifest.ts';
 import type { DistributionInput } from '../model/plan.ts';
@@ -285,7 +285,7 @@ export function above(evaluated: Evaluated, names: Iterable<string>): Set<string
     const n = evaluated.number.get(name);
     if (n === undefined || found.has(name)) continue;
     found.add(name);
-    stack.push(...at(dependents, n));
+    append(stack, at(dependents, n));
   }
   return found;
 }

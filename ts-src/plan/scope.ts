@@ -1,6 +1,6 @@
 import { compare, type Diagnostic } from '../model/diagnostics.ts';
 import type { Distribution, Distro } from '../model/distro.ts';
-import { at } from '../model/lists.ts';
+import { append, at } from '../model/lists.ts';
 import { entry, ownIn } from '../model/maps.ts';
 import { installPrefix } from '../model/names.ts';
 import { impliedNeeds, isBuildType, type BuildType } from '../model/build-types/index.ts';
@@ -199,7 +199,7 @@ class ScopePlanner {
       depth: 0,
     };
     const { distro, distroFile } = this.input;
-    this.diagnostics.push(...addExports(planned, p, this.resolver, distro, distroFile));
+    append(this.diagnostics, addExports(planned, p, this.resolver, distro, distroFile));
     addConflicts(planned, p, this.resolver, distro);
     const node: Node = { number, planned, build: nobody, run: nobody, test: nobody, docs: nobody, faults: undefined };
     const implied = impliedNeeds(p.buildType, source.buildBackend);

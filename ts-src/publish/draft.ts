@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { StoredFile } from '../model/result.ts';
 import { parallel } from '../io/process.ts';
@@ -67,9 +68,9 @@ export async function makeIndices(
         error('publish-failed', `${file.name} is not a Debian package of that name, or its control file can't be read`),
       );
   });
-  if (faults.length) return bad(...faults);
+  if (faults.length) return bad(faults);
   const large = tooLarge(suites, known);
-  if (large.length) return bad(...large);
+  if (large.length) return bad(large);
   const packed = new Map(former.flatMap((state) => Object.values(packedOf(state))));
   const begun = Object.entries(suites).map(([key, packages]) => {
     const entries = Object.keys(packages)
@@ -160,7 +161,7 @@ export async function indicesOf(store: Store, state: State): Promise<Result<Pack
     return [{ key, plain: { file, data: read.data }, packed, entries: read.entries, contents }];
   });
   const sources = await readSourceIndices(store, state);
-  lost.push(...sources.lost);
+  append(lost, sources.lost);
   if (!lost.length) return good([...found.flat(), ...sources.indices]);
   const others = { contents: state.contents !== undefined, sources: state.sources !== undefined };
   const made = await makeIndices(store, state.suites, [], others);
@@ -170,7 +171,7 @@ export async function indicesOf(store: Store, state: State): Promise<Result<Pack
   );
   if (faults.length)
     return bad(
-      ...faults.map((key) =>
+      faults.map((key) =>
         error('store-damaged', `the store lost the index of ${key}, and packages that it can be made from`, {
           hint: 'publish again',
         }),

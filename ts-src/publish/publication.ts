@@ -271,7 +271,7 @@ async function stageAt(input: StageInput): Promise<Result<{ suites: StagedSuite[
   if (!brought.ok) return brought;
   if (brought.value.length) return good({ suites: [], lost: brought.value });
   const faults: Diagnostic[] = results.flatMap((r) => (r.ok ? [] : r.diagnostics));
-  if (faults.length) return bad(...faults);
+  if (faults.length) return bad(faults);
   return good({ suites: results.flatMap((r) => (r.ok ? [r.value] : [])), lost: [] });
 }
 

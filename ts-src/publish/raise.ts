@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { debFile, stampSeconds } from '../model/names.ts';
@@ -53,7 +54,7 @@ export async function raiseVersions(input: RaiseInput): Promise<Raised> {
   await store.many(jobs, async ({ suite, debian, held, to }) => {
     const files = await repackAll(input, held, to);
     if (files.ok) ownEntry(all, suite)[debian] = { ...held, version: to, files: files.value };
-    else lost.push(...files.lost);
+    else append(lost, files.lost);
   });
   return { suites: all, raised: jobs.map((j) => ({ ...j, from: j.held.version })), lost };
 }

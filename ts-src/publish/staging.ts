@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { bad, compare, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { parallel } from '../io/process.ts';
 import type { Store } from '../store/store.ts';
@@ -56,7 +57,7 @@ export function suitesIn(indices: readonly PackageIndex[]): SuiteFiles[] {
     const name = index.key.slice(0, at);
     const suite = suites.get(name) ?? { name, architectures: [], files: [], pool: [] };
     if (!isSourceIndex(index)) suite.architectures.push(index.key.slice(at + 1));
-    suite.files.push(...filesOf(index));
+    append(suite.files, filesOf(index));
     for (const entry of index.entries) suite.pool.push(entry);
     suites.set(name, suite);
   }
@@ -98,7 +99,7 @@ export async function stagePool(
         ),
       );
   });
-  return faults.length ? bad(...faults) : good(lost);
+  return faults.length ? bad(faults) : good(lost);
 }
 
 export interface SuiteInput {

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { warning, type Diagnostic } from '../model/diagnostics.ts';
 import { aptSuite } from '../model/names.ts';
 import { packageOf, type TaskGraph } from '../engine/task-graph.ts';
@@ -45,7 +46,7 @@ export function suiteOf(
     belongs: input.belongs,
     partial: input.leaveOut,
   });
-  diagnostics.push(...keptDiagnostics(graph, former, reasons, holding, input.nameOf));
+  append(diagnostics, keptDiagnostics(graph, former, reasons, holding, input.nameOf));
   return Object.fromEntries([...chosen].map(([debian, c]) => [debian, c.value]));
 }
 

@@ -1,6 +1,6 @@
 import type { Change, PackageChange, ScopeChange } from '../model/answers.ts';
 import { compare } from '../model/diagnostics.ts';
-import { at } from '../model/lists.ts';
+import { append, at } from '../model/lists.ts';
 import type { Plan, PlannedPackage, Scope } from '../model/plan.ts';
 import { closuresOf } from '../plan/closure.ts';
 import { compareReleases } from '../plan/versions.ts';
@@ -103,7 +103,7 @@ function difference(was: PlannedPackage, p: PlannedPackage, settings: string[]):
   if (!same([was.test, was.systemTest, was.impliedTest], [p.test, p.systemTest, p.impliedTest]))
     why.push('test dependencies');
   if (!same([was.docs, was.systemDocs], [p.docs, p.systemDocs])) why.push('documentation dependencies');
-  why.push(...settings);
+  append(why, settings);
   if ((was.blocked === undefined) !== (p.blocked === undefined))
     why.push(p.blocked === undefined ? 'no longer blocked' : 'blocked');
   return why.length ? { ...versions, change: 'changed', why: why.join(', ') } : undefined;

@@ -1,4 +1,4 @@
-import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, warning, type Result, Faults } from '../model/diagnostics.ts';
 import { asMap, parseYaml } from './yaml.ts';
 
 /** Parses a rosdistro cache: the distribution files that it was made from, and the manifests of their releases. */
@@ -22,12 +22,12 @@ export function parseCache(
       error('cache-invalid', `unknown cache version ${String(root.version)}`, { file, hint: 'supported version: 2' }),
     );
   const manifests = asMap(root.release_package_xmls) ?? {};
-  const diagnostics: Diagnostic[] = [];
+  const faults = new Faults(file);
   for (const [name, xml] of Object.entries(manifests))
     if (typeof xml !== 'string')
-      diagnostics.push(warning('cache-manifest', `the manifest of '${name}' is not a text`, { file }));
+      faults.add([warning('cache-manifest', `the manifest of '${name}' is not a text`, { file })]);
   const files = Array.isArray(root.distribution_file) ? root.distribution_file : [root.distribution_file];
-  return good({ name: String(root.name), distributionFiles: files, manifests }, diagnostics);
+  return good({ name: String(root.name), distributionFiles: files, manifests }, faults.all());
 }
 
 /** A cache's text in pieces: the manifest of each package, and the rest. */
@@ -36,12 +36,14 @@ export interface CachePieces {
   entries: Map<string, string>;
 }
 
+const mostPieces = 100_000;
+
 const manifestsKey = 'release_package_xmls:\n';
 
 /**
  * Splits a cache's text by its layout: below `release_package_xmls:`, a line indented by two begins an entry, and
- * deeper lines continue it; no entry occurs twice. Undefined for another layout. The text may be latin1, since only
- * ASCII characters matter.
+ * deeper lines continue it; no entry occurs twice. Undefined for another layout, or more entries than any distribution
+ * has. The text may be latin1, since only ASCII characters matter.
  */
 export function splitCache(text: string): CachePieces | undefined {
   const begin = text.startsWith(manifestsKey) ? 0 : text.indexOf(`\n${manifestsKey}`) + 1;
@@ -66,7 +68,7 @@ export function splitCache(text: string): CachePieces | undefined {
     if (name !== undefined) entries.set(name, text.slice(started, at));
     name = m[1];
     started = at;
-    if (entries.has(name)) return undefined;
+    if (entries.has(name) || entries.size > mostPieces) return undefined;
   }
   if (name !== undefined) entries.set(name, text.slice(started, at));
   if (at < text.length && !/[A-Za-z_]/.test(text.charAt(at))) return undefined;

@@ -1,132 +1,27 @@
-import { join } from 'node:path';
-import { bad, compare, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, compare, error, good, isError, warning, type Result } from '../model/diagnostics.ts';
 import type { Lockfile } from '../model/lockfile.ts';
-import type { DistributionInput, SourcePackage } from '../model/plan.ts';
+import type { DistributionInput } from '../model/plan.ts';
 import { isArchive, whereOf, type Repository, type SourceEntry } from '../model/rosdistro.ts';
-import { first } from '../model/lists.ts';
+import { append, first } from '../model/lists.ts';
 import { ownEntry, ownIn } from '../model/maps.ts';
 import { parallel } from '../io/process.ts';
 import { readEntries, type Entries } from './entries.ts';
-import { readFolder } from './folders.ts';
-import { absoluteUrl, fetchArchive, fetchCommits, resolveRef, snapshotFolder } from './git/git.ts';
-import type { Reporter, Snapshot } from './git/git.ts';
+import {
+  absoluteUrl,
+  fetchArchive,
+  fetchCommits,
+  resolveRef,
+  snapshotFolder,
+  type Reporter,
+  type Snapshot,
+} from './git/git.ts';
+import { PackageCollection, type LockedRepositories } from './package-collection.ts';
 import { resolveRequest, type Override, type Overrides } from './override.ts';
 import { readPackages, recall, type RepositoryPackages } from './packages.ts';
 import { cachedPackages, fetchWidth, releasedPackages, type Released } from './releases.ts';
 import { warnOfUncommitted } from './uncommitted.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
-
-type LockedRepositories = Lockfile['distributions'][string];
-
-/** The packages of a distribution by name. Duplicates are errors. */
-class PackageCollection {
-  readonly packages = new Map<string, SourcePackage>();
-  readonly diagnostics: Diagnostic[] = [];
-  /** Packages whose manifest has errors. */
-  readonly broken = new Set<string>();
-  private readonly places = new Map<string, Repository>();
-
-  constructor(private readonly name: string) {}
-
-  add(p: SourcePackage, repository: Repository): void {
-    const other = this.packages.get(p.name);
-    const first = this.places.get(p.name);
-    if (!other || !first) {
-      this.packages.set(p.name, p);
-      this.places.set(p.name, repository);
-      return;
-    }
-    const at = first.line === undefined ? first.file : `${first.file}:${first.line}`;
-    this.diagnostics.push(
-      error(
-        'package-twice',
-        `the package '${p.name}' is in '${other.repository}' (${other.file}) and in '${repository.name}' (${p.file})`,
-        {
-          file: repository.file,
-          line: repository.line,
-          hint:
-            first === repository
-              ? 'leave one, or mark one with COLCON_IGNORE'
-              : `leave it in one of them, or mark one with COLCON_IGNORE; '${first.name}' is at ${at}`,
-        },
-      ),
-    );
-  }
-
-  addReleased(r: Released, locked: LockedRepositories | undefined): void {
-    this.diagnostics.push(...r.manifest.diagnostics);
-    const { repository, packageName } = r;
-    if (!r.manifest.ok) {
-      this.broken.add(packageName);
-      return;
-    }
-    const manifest = r.manifest.value;
-    if (manifest.name !== packageName)
-      this.diagnostics.push(
-        error('package-name', `the manifest of '${packageName}' has the name '${manifest.name}'`, {
-          file: repository.file,
-          line: repository.line,
-          hint: 'the entry and package.xml must have the same name',
-        }),
-      );
-    const pin = ownIn(ownIn(locked, repository.name)?.packages, packageName);
-    this.add(
-      {
-        name: manifest.name,
-        repository: repository.name,
-        manifest,
-        file: r.file,
-        ...(r.buildBackend === undefined ? {} : { buildBackend: r.buildBackend }),
-        source: pin?.commit ? { ...r.source, commit: pin.commit, ...(pin.tree ? { tree: pin.tree } : {}) } : r.source,
-        released: r.version,
-      },
-      repository,
-    );
-  }
-
-  addRepository(found: RepositoryPackages & { url: string }, repository: Repository): void {
-    for (const name of found.broken) this.broken.add(name);
-    for (const p of found.packages)
-      this.add(
-        {
-          name: p.manifest.name,
-          repository: repository.name,
-          manifest: p.manifest,
-          file: p.file,
-          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
-          source: { url: found.url, commit: found.commit, tree: p.tree, path: p.path },
-        },
-        repository,
-      );
-  }
-
-  /** Adds the packages in a folder of the distro repository, from its current files. */
-  addFolder(workspace: Workspace, folder: string): void {
-    const read = readFolder(workspace.root, folder, (name) => this.broken.add(name));
-    this.diagnostics.push(
-      ...read.diagnostics.map((d) => {
-        if (d.file !== undefined) return d;
-        const line = lineOf(workspace.file, ['distributions', this.name, 'folders']);
-        return { ...d, file: workspace.file, ...(line === undefined ? {} : { line }) };
-      }),
-    );
-    if (!read.ok) return;
-    const url = join(workspace.root, folder);
-    for (const p of read.value)
-      this.add(
-        {
-          name: p.manifest.name,
-          repository: p.repository,
-          manifest: p.manifest,
-          file: p.file,
-          ...(p.buildBackend === undefined ? {} : { buildBackend: p.buildBackend }),
-          source: { url, path: p.path },
-        },
-        { name: p.repository, file: p.file },
-      );
-  }
-}
 
 /** The released packages of all repositories without an override. */
 async function readReleased(
@@ -162,10 +57,9 @@ export async function readDistribution(
   const released = settings.sources === 'release';
   const collection = new PackageCollection(name);
   const { diagnostics, packages } = collection;
-  diagnostics.push(...entries.diagnostics);
+  append(diagnostics, entries.diagnostics);
   if (released)
-    for (const r of await readReleased(workspace, entries.value, locked, overrides, reporter))
-      collection.addReleased(r, locked);
+    collection.addReleases(await readReleased(workspace, entries.value, locked, overrides, reporter), locked);
   const developed = repositories
     .filter((r) => overrides.has(r.name) || (!released && r.source))
     .sort((a, b) => compare(a.name, b.name));
@@ -185,7 +79,7 @@ export async function readDistribution(
     return { repository, found: { ...found, diagnostics: [...found.diagnostics, ...unseen.map(at)] } };
   });
   for (const { repository, found } of read) {
-    diagnostics.push(...found.diagnostics);
+    append(diagnostics, found.diagnostics);
     if (found.ok) collection.addRepository(found.value, repository);
   }
   const unread = read.flatMap(({ repository, found }) => (found.ok ? [] : [whereOf(repository)]));

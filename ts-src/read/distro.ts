@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { ownIn } from '../model/maps.ts';
 import { bad, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { nearRelease } from '../model/releases.ts';
@@ -22,7 +23,7 @@ function hasAtMost(value: unknown, most: number): boolean {
     if (typeof at !== 'object' || at === null) continue;
     const inner: unknown[] = Object.values(at);
     if (inner.length > most) return false;
-    stack.push(...inner);
+    append(stack, inner);
   }
   return true;
 }
@@ -46,7 +47,7 @@ export function parseDistro(text: string, file: string): Result<Distro> {
   const unseen = unseenKeys(parsed.value).slice(0, mostFaults);
   if (unseen.length)
     return bad(
-      ...unseen.map((path) =>
+      unseen.map((path) =>
         error('distro-invalid', `the name '__proto__' in ${path.slice(0, -1).join('.') || 'the file'} is not allowed`, {
           file,
           line: locator.line(path),
@@ -56,9 +57,9 @@ export function parseDistro(text: string, file: string): Result<Distro> {
     );
   const checked = distroSchema.safeParse(parsed.value ?? {});
   if (!checked.success)
-    return bad(...valueFaults(checked.error.issues.slice(0, mostFaults), { root: parsed.value, locator, file }));
+    return bad(valueFaults(checked.error.issues.slice(0, mostFaults), { root: parsed.value, locator, file }));
   const diagnostics = [...references(checked.data, locator, file), ...imageReferences(checked.data, locator, file)];
-  return diagnostics.length ? bad(...diagnostics) : good(checked.data);
+  return diagnostics.length ? bad(diagnostics) : good(checked.data);
 }
 
 function references(distro: Distro, locator: Locator, file: string): Diagnostic[] {
@@ -119,11 +120,11 @@ function references(distro: Distro, locator: Locator, file: string): Diagnostic[
       );
   }
   for (const [name, p] of Object.entries(distro.platforms)) {
-    diagnostics.push(...misspeltRelease(name, p, locator, file));
-    if (p.mirror) diagnostics.push(...trust(p.mirror, true, ['platforms', name, 'mirror'], locator, file));
+    append(diagnostics, misspeltRelease(name, p, locator, file));
+    if (p.mirror) append(diagnostics, trust(p.mirror, true, ['platforms', name, 'mirror'], locator, file));
     for (const [u, underlay] of Object.entries(p.underlays)) {
       const path = ['platforms', name, 'underlays', u];
-      if (underlay.uri) diagnostics.push(...trust(underlay, false, path, locator, file));
+      if (underlay.uri) append(diagnostics, trust(underlay, false, path, locator, file));
       if (underlay.uri && !underlay.suite)
         diagnostics.push(
           error('distro-invalid', `platforms.${name}.underlays.${u}.suite is missing`, {

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { ownEntry } from '../model/maps.ts';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -47,7 +48,7 @@ class EntryReader {
   }
 
   merge(read: Result<{ repositories: Repository[] }>): void {
-    this.diagnostics.push(...read.diagnostics);
+    append(this.diagnostics, read.diagnostics);
     if (!read.ok) return;
     this.entryFaults += read.diagnostics.filter(isError).length;
     for (const r of read.value.repositories) this.repositories.set(r.name, r);
@@ -86,14 +87,15 @@ async function readIndexed(
   if (!index.ok) {
     // distro.yaml names the distribution that the index lacks.
     const named = { file: workspace.file, line: lineOf(workspace.file, ['distributions', name]) ?? 1 };
-    reader.diagnostics.push(
-      ...index.diagnostics.map((d) => (d.code === 'index-distribution' ? { ...d, ...named } : d)),
+    append(
+      reader.diagnostics,
+      index.diagnostics.map((d) => (d.code === 'index-distribution' ? { ...d, ...named } : d)),
     );
     return {};
   }
   if (settings.sources === 'release') {
     const read = await readCache(workspace, settings, index.value.cache);
-    reader.diagnostics.push(...read.diagnostics);
+    append(reader.diagnostics, read.diagnostics);
     if (read.ok && read.value) {
       // A consistent snapshot: the distribution files that the cache was made from.
       reader.merge(good({ repositories: read.value.repositories }));

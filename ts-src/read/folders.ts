@@ -3,7 +3,7 @@ import { at, first } from '../model/lists.ts';
 import { existsSync, readdirSync } from 'node:fs';
 import { readStart } from '../io/untrusted.ts';
 import { join } from 'node:path';
-import { bad, error, good, isError, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, isError, warning, type Diagnostic, type Result, Faults } from '../model/diagnostics.ts';
 import type { PackageSource } from '../model/plan.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { git, snapshotFolder } from './git/git.ts';
@@ -29,7 +29,7 @@ const maximumDepth = 100;
  * packages whose manifest has errors.
  */
 export function readFolder(root: string, folder: string, lost?: (name: string) => void): Result<FolderPackage[]> {
-  const diagnostics: Diagnostic[] = [];
+  const faults = new Faults(`the folder ${folder}`);
   const packages: FolderPackage[] = [];
   const stack: { path: string; depth: number }[] = [{ path: '', depth: 0 }];
   for (let at = stack.pop(); at; at = stack.pop()) {
@@ -44,22 +44,22 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
             ? error('file-missing', `there is no folder ${folder}`, { hint: 'folders are relative to distro.yaml' })
             : error('file-missing', `the folder ${folder} can't be read`, { hint: messageOf(e) }),
         );
-      diagnostics.push(
+      faults.add([
         warning('file-missing', `${join(folder, path)} can't be read: packages in it are not found`, {
           hint: messageOf(e),
         }),
-      );
+      ]);
       continue;
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries)
-      if (e.isSymbolicLink()) linkTold(join(root, folder, path), join(folder, path), e.name, diagnostics);
-      else if (e.name === 'package.xml' && !e.isFile()) diagnostics.push(noManifest(join(folder, path, e.name)));
+      if (e.isSymbolicLink()) faults.add(linkTold(join(root, folder, path), join(folder, path), e.name));
+      else if (e.name === 'package.xml' && !e.isFile()) faults.add([noManifest(join(folder, path, e.name))]);
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
       const text = readStart(join(root, file), largestManifest + 1);
       const read = parseManifest(text, file);
-      for (const d of read.diagnostics) diagnostics.push(d);
+      faults.add(read.diagnostics);
       const has = (name: string) => entries.some((e) => e.name === name && e.isFile());
       const python = has('pyproject.toml') && !has('setup.py');
       const backend = python ? backendOf(readStart(join(root, folder, path, 'pyproject.toml'), largestManifest)) : {};
@@ -73,6 +73,7 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
         if (e.isDirectory() && !e.name.startsWith('.'))
           stack.push({ path: path ? `${path}/${e.name}` : e.name, depth: depth + 1 });
   }
+  const diagnostics = faults.all();
   return diagnostics.some(isError) && !packages.length
     ? { ok: false, diagnostics }
     : good(
@@ -87,17 +88,16 @@ const noManifest = (file: string): Diagnostic =>
   });
 
 /** Reports a symlink to a package or a manifest: a build uses only files in the folder itself. */
-function linkTold(at: string, shown: string, name: string, diagnostics: Diagnostic[]): void {
+function linkTold(at: string, shown: string, name: string): Diagnostic[] {
   const manifest = name === 'package.xml' ? name : join(name, 'package.xml');
   if (!existsSync(join(at, manifest))) {
-    if (name === manifest) diagnostics.push(noManifest(join(shown, name)));
-    return;
+    return name === manifest ? [noManifest(join(shown, name))] : [];
   }
-  diagnostics.push(
+  return [
     warning('folder-link', `${join(shown, name)} is a symbolic link: the package it points to is not found`, {
       hint: "add the target of the link to 'folders' in distro.yaml, or replace the link with a copy",
     }),
-  );
+  ];
 }
 
 const repositoryName = (path: string, folder: string): string =>

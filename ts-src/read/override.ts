@@ -36,7 +36,7 @@ export function parseOverrides(texts: readonly string[]): Result<Overrides> {
     } else if (/^[1-9]\d{0,9}$/.test(value)) overrides.set(name, { request: Number(value) });
     else fault(text, 'a pull request is a number');
   }
-  return diagnostics.length ? bad(...diagnostics) : good(overrides);
+  return diagnostics.length ? bad(diagnostics) : good(overrides);
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -1,7 +1,7 @@
 import { entry } from '../model/maps.ts';
 import { at } from '../model/lists.ts';
 import { join } from 'node:path';
-import type { Diagnostic, Result } from '../model/diagnostics.ts';
+import { type Result, Faults } from '../model/diagnostics.ts';
 import type { Manifest } from '../model/manifest.ts';
 import { readJson, writeWhole } from '../io/files.ts';
 import { listTree, readFiles, tooLarge, type Reporter, type Snapshot } from './git/git.ts';
@@ -110,15 +110,15 @@ export async function readPackages(
 }
 
 function parsePackages(repository: string, text: RepositoryText): Result<RepositoryPackages> & { ok: true } {
-  const diagnostics: Diagnostic[] = [];
+  const faults = new Faults(`the repository '${repository}'`);
   const packages: RepositoryPackages['packages'] = [];
   const broken: string[] = [];
   for (const { path, tree, xml, pyproject } of text.packages) {
     const file = `${repository}/${path ? `${path}/` : ''}package.xml`;
     const read = parseManifest(xml, file);
-    diagnostics.push(...read.diagnostics);
+    faults.add(read.diagnostics);
     if (read.ok) packages.push({ path, tree, file, manifest: read.value, ...backendOf(pyproject) });
     else broken.push(nameDespiteErrors(xml, path || repository));
   }
-  return { ok: true, value: { commit: text.commit, packages, broken }, diagnostics };
+  return { ok: true, value: { commit: text.commit, packages, broken }, diagnostics: faults.all() };
 }

@@ -1,5 +1,5 @@
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
-import { at } from '../model/lists.ts';
+import { append, at } from '../model/lists.ts';
 import type { Lockfile } from '../model/lockfile.ts';
 import type { Manifest } from '../model/manifest.ts';
 import type { DistributionInput, PackageSource, SourcePackage } from '../model/plan.ts';
@@ -191,12 +191,12 @@ export async function pinCommits(
       packages.map((p) => p.source.ref),
       reporter,
     );
-    if (!refs.ok) diagnostics.push(...refs.diagnostics);
+    if (!refs.ok) append(diagnostics, refs.diagnostics);
     else {
       packages.forEach((p, i) => {
         const r = at(refs.value, i);
         if (r.ok) p.source = { ...p.source, commit: r.value };
-        else diagnostics.push(...r.diagnostics);
+        else append(diagnostics, r.diagnostics);
       });
     }
   });

@@ -1,5 +1,5 @@
 import { shortened } from '../text/cut.ts';
-import { bad, error, good, nearest, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, warning, type Result, Faults } from '../model/diagnostics.ts';
 import { longestName } from '../model/names.ts';
 import type { Repository } from '../model/rosdistro.ts';
 import { LocatedRepository, misspeltKeys, sourceEntry } from './source-entry.ts';
@@ -30,35 +30,35 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
         hint: formHint(parsed.value),
       }),
     );
-  const diagnostics: Diagnostic[] = [];
+  const faults = new Faults(file);
   for (const key of Object.keys(top ?? {}))
     if (key !== 'repositories')
-      diagnostics.push(
+      faults.add([
         warning('repos-invalid', `unknown key '${key}' is ignored`, {
           file,
           line: locator.line([key]),
           hint: 'list each file in `repos` of distro.yaml',
         }),
-      );
+      ]);
   const repositories: Repository[] = [];
   for (const [written, raw] of Object.entries(root)) {
     // vcstool treats the name as a path.
     const path = written.replace(/^(\.\/)+/, '').replace(/\/+$/, '');
     const fault = (message: string, key?: string, hint?: string) =>
-      void diagnostics.push(
+      faults.add([
         error('repos-invalid', `'${shortened(path, 60)}': ${message}`, {
           file,
           line: locator.line(key ? ['repositories', written, key] : ['repositories', written]),
           hint,
         }),
-      );
+      ]);
     const entry = asMap(raw);
     if (path.length > longestName) fault(`the path is longer than ${longestName} letters`);
     else if (!/^[A-Za-z0-9][A-Za-z0-9._+-]*(\/[A-Za-z0-9][A-Za-z0-9._+-]*)*$/.test(path))
       fault('the path is not allowed', undefined, 'letters, digits, ".", "_", "+", "-" and "/"');
     else if (!entry) fault('must be a map');
     else {
-      diagnostics.push(...misspeltKeys(entry, (key) => ({ file, line: locator.line(['repositories', written, key]) })));
+      faults.add(misspeltKeys(entry, (key) => ({ file, line: locator.line(['repositories', written, key]) })));
       const source = sourceEntry(entry, fault, () => locator.scalar(['repositories', written, 'version']));
       const repository: Repository = new LocatedRepository(path, file, () => locator.line(['repositories', written]));
       if (source) {
@@ -67,5 +67,5 @@ export function parseRepos(text: string, file: string): Result<Repository[]> {
       }
     }
   }
-  return good(repositories, diagnostics);
+  return good(repositories, faults.all());
 }

@@ -28,6 +28,6 @@ export function readRosdep(workspace: Workspace, wanted?: ReadonlySet<string>): 
     wanted,
     wanted && existsSync(workspace.state) ? new ParseCache(workspace.state, 'rosdep') : undefined,
   );
-  if (diagnostics.length) return bad(...diagnostics, ...layered.diagnostics);
+  if (diagnostics.length) return bad(diagnostics, ...layered.diagnostics);
   return layered;
 }

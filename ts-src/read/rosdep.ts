@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { rosdepInstallers, type RosdepDatabase } from '../model/rosdep.ts';
 import type { ParseCache } from './parse-cache.ts';
@@ -42,7 +43,7 @@ export function layerRosdep(
     }
     const read = (wanted && readWanted(file, text, wanted, memory)) ?? readWhole(file, text);
     if (!read.ok) {
-      diagnostics.push(...read.diagnostics);
+      append(diagnostics, read.diagnostics);
       unreadable = true;
       continue;
     }
@@ -91,7 +92,7 @@ export function layerRosdep(
   }
   database.keys = [...keys];
   // A bad rule affects only its key. If a file can't be read, all keys are unknown.
-  return unreadable ? bad(...diagnostics) : good(database, diagnostics);
+  return unreadable ? bad(diagnostics) : good(database, diagnostics);
 }
 
 /** Limits for a file's size in bytes, and its keys; rosdep's own has 3,000. */

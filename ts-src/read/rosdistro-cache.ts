@@ -1,4 +1,4 @@
-import { first } from '../model/lists.ts';
+import { append, first } from '../model/lists.ts';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -16,6 +16,7 @@ import { ParseCache, type Form } from './parse-cache.ts';
 import { packedManifest } from './manifest/packed-manifest.ts';
 import { parseCache, parseEntries, splitCache, type CachePieces } from './cache-file.ts';
 import { parseDistributionFile } from './rosdistro.ts';
+import { largestYaml } from './yaml.ts';
 import { messageOf } from '../io/faults.ts';
 
 /** A rosdistro cache: the merged distribution files that it was made from, and the manifests of their releases. */
@@ -47,7 +48,7 @@ export async function readCache(
       const fetched = await refreshed(url, copyOf(workspace.state, url));
       const placed = fetched.diagnostics.map((d) => ({ ...d, ...at }));
       if (!fetched.ok) return { ok: false, diagnostics: placed };
-      diagnostics.push(...placed);
+      append(diagnostics, placed);
       file = fetched.value;
     } else {
       const path = join(dirname(index), url.replace(/^file:\/\//, ''));
@@ -90,7 +91,7 @@ async function refreshed(url: string, file: string): Promise<Result<string>> {
   rmSync(temporary, { force: true });
   if (!existsSync(file))
     return bad(
-      ...got.diagnostics.map((d) =>
+      got.diagnostics.map((d) =>
         error('cache-unreachable', `the distribution's cache: ${d.message}`, {
           hint:
             'is the address right, and does this machine reach it? A copy in the distro repository also works ' +
@@ -148,13 +149,16 @@ function parse(workspace: Workspace, file: string, shown: string, bytes: Buffer)
 }
 
 /** Size limit of a cache in bytes, compressed or not. */
-const largestCache = 512 << 20;
+const largestCache = largestYaml;
 
 /** The text of a cache, decompressed if necessary. */
 const unpack = (bytes: Buffer): Buffer =>
   bytes[0] === 0x1f && bytes[1] === 0x8b
     ? gunzipSync(bytes, { maxOutputLength: largestCache, chunkSize: 1 << 20 })
     : bytes;
+
+/** Maximum number of distribution files of a cache; most have one. */
+const mostFiles = 100;
 
 interface Parsed {
   repositories: Repository[];
@@ -179,11 +183,13 @@ function partly(
 function wholly(text: string, shown: string): Result<Parsed> {
   const parsed = parseCache(text, shown);
   if (!parsed.ok) return parsed;
+  if (parsed.value.distributionFiles.length > mostFiles)
+    return bad(error('cache-invalid', `it was made from more than ${mostFiles} distribution files`, { file: shown }));
   const diagnostics = [...parsed.diagnostics];
   const repositories = new Map<string, Repository>();
   for (const value of parsed.value.distributionFiles) {
-    const read = parseDistributionFile('', shown, value);
-    diagnostics.push(...read.diagnostics);
+    const read = parseDistributionFile('', shown, value ?? null);
+    append(diagnostics, read.diagnostics);
     if (read.ok) for (const r of read.value.repositories) repositories.set(r.name, r);
   }
   return good({ repositories: [...repositories.values()], texts: parsed.value.manifests }, diagnostics);

@@ -1,5 +1,5 @@
 import { shortened } from '../text/cut.ts';
-import { bad, error, good, isError, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, type Result, Faults } from '../model/diagnostics.ts';
 import { longestName } from '../model/names.ts';
 import type { DistributionFile, Repository } from '../model/rosdistro.ts';
 import { LocatedRepository, releaseEntry, sourceEntry } from './source-entry.ts';
@@ -91,11 +91,11 @@ export function parseDistributionFile(
   const parsed = value === undefined ? parseYaml(text, file) : good(value);
   if (!parsed.ok) return parsed;
   const root = asMap(parsed.value);
-  const diagnostics: Diagnostic[] = [];
+  const faults = new Faults(file);
   const locator = new Locator(text);
   const line = (path: PropertyKey[]) => (value === undefined ? locator.line(path) : undefined);
   const fault = (message: string, path: PropertyKey[], hint?: string) =>
-    void diagnostics.push(error('distribution-invalid', message, { file, line: line(path), hint }));
+    faults.add([error('distribution-invalid', message, { file, line: line(path), hint })]);
   if (!root) return bad(error('distribution-invalid', 'the distribution file is not a map', { file, line: 1 }));
   if (root.type !== undefined && root.type !== 'distribution')
     fault(`type is '${String(root.type)}', not 'distribution'`, ['type']);
@@ -110,7 +110,7 @@ export function parseDistributionFile(
   const repositoryMap = root.repositories === undefined || root.repositories === null ? {} : asMap(root.repositories);
   if (!repositoryMap) fault('repositories must be a map', ['repositories']);
   // Later faults skip only one repository.
-  if (diagnostics.some(isError)) return { ok: false, diagnostics };
+  if (faults.some) return bad(faults.all());
   for (const [name, raw] of Object.entries(repositoryMap ?? {})) {
     const path = ['repositories', name];
     const entry = asMap(raw);
@@ -156,5 +156,5 @@ export function parseDistributionFile(
     }
     repositories.push(repository);
   }
-  return good({ repositories, releasePlatforms }, diagnostics);
+  return good({ repositories, releasePlatforms }, faults.all());
 }

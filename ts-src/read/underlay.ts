@@ -1,4 +1,4 @@
-import { first } from '../model/lists.ts';
+import { append, first } from '../model/lists.ts';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
@@ -45,8 +45,9 @@ export async function readUnderlays(workspace: Workspace, kept?: KeptUnderlays):
       if (read.ok && !before) await kept?.keep(id, Object.fromEntries(read.value));
       if (read.ok) held[name] = read.value;
       else
-        diagnostics.push(
-          ...read.diagnostics.map((d) => ({
+        append(
+          diagnostics,
+          read.diagnostics.map((d) => ({
             ...d,
             message: `underlay '${name}' of platform '${platformName}': ${d.message}`,
             file: workspace.file,

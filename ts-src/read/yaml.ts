@@ -4,7 +4,20 @@ import { readIf } from '../io/files.ts';
 import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { notUtf8 } from './not-utf8.ts';
 
-const maximumSize = 64 << 20;
+/** Size limit of a file in bytes. */
+export const largestYaml = 64 << 20;
+
+/** Maximum number of entries of maps and lists. Each takes some hundred bytes of memory and the parser's time. */
+const mostEntries = 2_000_000;
+
+/** Whether a text may have more entries: characters that separate entries are counted, in texts of values, too. */
+function hasTooMany(text: string): boolean {
+  if (text.length <= mostEntries) return false;
+  const separators = /[,[{]|[:?-](?=\s)/g;
+  let count = 0;
+  while (separators.test(text)) if (++count > mostEntries) return true;
+  return false;
+}
 
 /** PyYAML reads `y` and `n` as strings, unlike YAML 1.1. */
 const schema = fastYaml.YAML11_SCHEMA.withTags({
@@ -24,8 +37,10 @@ export interface YamlOptions {
  * `1.0` and `012` are valid names. Refuses more than 1,000 aliases, which could expand a file without limit.
  */
 export function parseYaml(text: string, file: string, options: YamlOptions = {}): Result<unknown> {
-  const most = options.most ?? maximumSize;
+  const most = options.most ?? largestYaml;
   if (text.length > most) return bad(error('yaml-invalid', `the file is larger than ${most >> 20} MiB`, { file }));
+  if (hasTooMany(text))
+    return bad(error('yaml-invalid', `the file has more than ${mostEntries / 1e6} million entries`, { file }));
   const foreign = notUtf8(text, file, { what: 'the file', code: 'yaml-invalid', rule: 'write it as UTF-8' });
   if (foreign) return bad(foreign);
   try {

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 /** A file's part of the interface: a digest of what counts, and the symbols of a shared library. */
 export interface Shown {
   path: string;
@@ -50,6 +51,6 @@ export function renderAbi(changes: readonly PartChange[], details: readonly { pa
       if (list.length > 20) lines.push(`             ${sign} and ${list.length - 20} more`);
     }
   }
-  for (const d of details) lines.push('', `abidiff on ${d.path}:`, ...d.text.split('\n').map((l) => `  ${l}`));
+  for (const d of details) append(lines, ['', `abidiff on ${d.path}:`, ...d.text.split('\n').map((l) => `  ${l}`)]);
   return `${lines.join('\n')}\n`;
 }

@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import type { Explanation, KeyExplained, ScopeExplained } from '../model/answers.ts';
 import { printable } from '../text/printable.ts';
 import { plural } from './diagnostics.ts';
@@ -17,7 +18,7 @@ export function renderExplanation(e: Explanation): string {
     ];
     for (const [what, text] of facts) lines.push(`  ${what.padEnd(15)} ${printable(text)}`);
   } else lines.push(`${e.name} is no package of the distribution: a name of the system or of an underlay`);
-  for (const s of e.scopes) lines.push('', ...scopeLines(e, s));
+  for (const s of e.scopes) append(lines, ['', ...scopeLines(e, s)]);
   if (e.conditional.length)
     lines.push(
       '',
@@ -44,8 +45,9 @@ function scopeLines(e: Explanation, s: ScopeExplained): string[] {
     fact('there because', s.why.length === 1 ? 'it is named' : `${s.why[0]} is named: ${s.why.join(' → ')}`);
   if (s.needs.length) {
     lines.push('  needs');
-    lines.push(
-      ...renderTable(
+    append(
+      lines,
+      renderTable(
         ['    what', 'to', 'by', 'where it comes from'],
         s.needs.map((n) => [
           `    ${n.name}`,

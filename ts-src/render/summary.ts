@@ -1,3 +1,4 @@
+import { append } from '../model/lists.ts';
 import type { TaskResult, TaskState } from '../model/result.ts';
 import { plural } from './diagnostics.ts';
 
@@ -33,9 +34,13 @@ export function renderSummary(
   const lines: string[] = [];
   for (const t of results.filter((r) => r.state === 'failed')) {
     const [reason, ...more] = t.reason.split('\n');
-    lines.push(`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`));
+    append(lines, [`FAILED ${t.id}: ${reason}`, ...more.map((m) => `    ${m}`)]);
     const tail = tails(t);
-    if (tail.length) lines.push(...tail.map((l) => `  | ${l}`));
+    if (tail.length)
+      append(
+        lines,
+        tail.map((l) => `  | ${l}`),
+      );
     if (t.log) lines.push(`    whole log: ${t.log}`);
     lines.push('');
   }

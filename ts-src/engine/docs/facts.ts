@@ -1,3 +1,4 @@
+import { append } from '../../model/lists.ts';
 import { unescapeXml, withoutTags } from '../../text/xml.ts';
 import type { Installed } from '../../inspect/installed.ts';
 import { parseMessage } from '../../inspect/messages.ts';
@@ -40,7 +41,10 @@ export async function factsOf(
   const plugins: DocPlugin[] = [];
   for (const path of installed.descriptions) {
     const description = await text(path);
-    plugins.push(...time.spend(shownName(path), () => pluginsIn(description)));
+    append(
+      plugins,
+      time.spend(shownName(path), () => pluginsIn(description)),
+    );
   }
   const firstOf = (path: string) => (there.has(path) ? path : undefined);
   const [api, prose] = [firstOf(`${apiFolder}/overview.html`), firstOf(`${proseFolder}/index.html`)];

@@ -1,3 +1,4 @@
+import { append } from '../../model/lists.ts';
 import type { Installed } from '../../inspect/installed.ts';
 import type { DocResults } from '../../model/docs.ts';
 
@@ -21,7 +22,7 @@ export function faultsOf(judged: Judged): string[] {
   for (const { tool, code } of results.tools)
     if (code !== 0)
       faults.push(`${tool} ended with ${code}${judged.told[0] === undefined ? '' : `: ${judged.told[0]}`}`);
-  if (judged.doxygen) faults.push(...headersWithoutPage(judged));
+  if (judged.doxygen) append(faults, headersWithoutPage(judged));
   if (!judged.doxygen && installed.headers.length)
     faults.push(`it installs ${installed.headers.length} headers, but rosdoc2.yaml forbids Doxygen`);
   const modules = results.failed_modules.slice(0, 3).join(', ');

@@ -1,3 +1,4 @@
+import { append } from '../../model/lists.ts';
 import { deflateSync } from 'node:zlib';
 import { readXml, type XmlElement } from '../../inspect/result-xml.ts';
 import { escapeMarkup } from '../../render/markup.ts';
@@ -96,7 +97,7 @@ export function soundTag(tag: string): string {
   for (let at = tag.indexOf('<compound '); at >= 0; at = tag.indexOf('<compound ', at)) {
     const to = tag.indexOf(end, at);
     if (to < 0) break;
-    found.push(...compound(readXml(tag.slice(at, to + end.length))));
+    append(found, compound(readXml(tag.slice(at, to + end.length))));
     at = to;
   }
   const head = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>";

@@ -1,3 +1,4 @@
+import { append } from '../../model/lists.ts';
 import { compare } from '../../model/diagnostics.ts';
 import { LeftBehindError, listLeft, readLeft, walkLeft } from '../../io/untrusted.ts';
 import { asMap, parseYaml } from '../../read/yaml.ts';
@@ -169,9 +170,13 @@ function takeBuilder(builder: Record<string, unknown>, said: Said, file: string,
   if (kind === 'doxygen') {
     takePath(values.doxyfile ?? values.config, (p) => (said.doxyfile = p), `${file}: doxyfile`, notes);
     const lines = values.extra_doxyfile_statements;
-    if (Array.isArray(lines)) said.statements.push(...lines.flatMap((l) => statementOf(l, file, notes)));
+    if (Array.isArray(lines))
+      append(
+        said.statements,
+        lines.flatMap((l) => statementOf(l, file, notes)),
+      );
     const left: unknown = values.exclude_patterns;
-    if (typeof left === 'string') said.statements.push(...statementOf(`EXCLUDE_PATTERNS = ${left}`, file, notes));
+    if (typeof left === 'string') append(said.statements, statementOf(`EXCLUDE_PATTERNS = ${left}`, file, notes));
   } else if (kind === 'sphinx')
     takePath(
       values.sphinx_sourcedir ?? values.user_doc_dir ?? values.sphinx_root_dir,
