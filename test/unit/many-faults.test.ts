@@ -11,6 +11,7 @@ import { readDistribution } from '../../ts-src/read/distribution.ts';
 import { readWorkspace } from '../../ts-src/read/workspace.ts';
 import { parseYaml } from '../../ts-src/read/yaml.ts';
 import { portOf } from '../port.mjs';
+import { planOf, sourcePackage } from './planned.ts';
 
 /** Texts with more faults or entries than anybody writes by mistake: they are faults, and end no run. */
 const folder = mkdtempSync(join(tmpdir(), 'slipway-many-'));
@@ -51,6 +52,15 @@ it('no list of faults is too long to be added to another, and errors are not los
   expect(faults.some).toBe(true);
   expect(faults.all().filter(isError)).toHaveLength(1);
   expect(faults.all()).toHaveLength(1002);
+});
+
+it('the names that a repository needs and that are not to be had are told up to a limit', () => {
+  const needs = (p: string) => Array.from({ length: 900 }, (_, i): [string, string] => ['depend', `${p}x${i}`]);
+  const told = planOf(
+    ['a', 'b', 'c'].map((name) => ({ ...sourcePackage(name, needs(name)), repository: 'r' })),
+  ).diagnostics;
+  expect(told).toHaveLength(1001);
+  expect(told.filter((d) => d.message === "the repository 'r' has 1700 more faults like these")).toHaveLength(1);
 });
 
 it('so are those of lists of repositories', () => {

@@ -73,19 +73,28 @@ export class Faults {
     return this.kept.some(isError);
   }
 
-  add(found: Iterable<Diagnostic>): void {
-    for (const d of found)
-      if (this.told[d.severity]++ < mostFaults) this.kept.push(d);
+  /** Returns whether the last of them is told. */
+  add(found: Iterable<Diagnostic>): boolean {
+    let isTold = false;
+    for (const d of found) {
+      isTold = this.told[d.severity]++ < mostFaults;
+      if (isTold) this.kept.push(d);
       else this.more.set(d.severity, { last: d, count: this.told[d.severity] - mostFaults });
+    }
+    return isTold;
   }
 
   all(): Diagnostic[] {
-    const rest = [...this.more].map(([severity, { last, count }]): Diagnostic => ({
+    return [...this.kept, ...this.untold()];
+  }
+
+  /** How many are not told. */
+  untold(): Diagnostic[] {
+    return [...this.more].map(([severity, { last, count }]) => ({
       severity,
       code: last.code,
       message: `${this.where} has ${count} more ${severity === 'error' ? 'faults' : 'warnings'} like these`,
     }));
-    return [...this.kept, ...rest];
   }
 }
 

@@ -89,6 +89,7 @@ class ScopePlanner {
     const explicit = selection.packages ? matcher(selection.packages) : () => true;
     if (narrow) nodes = this.narrowed(nodes, (name) => explicit(name) && narrow(name));
     for (const n of nodes) for (const fault of n.faults ?? []) this.diagnostics.push(fault);
+    append(this.diagnostics, this.unmet.untold());
     const files = nodes.map((n) => ({ planned: n.planned, file: evaluated.packages[n.number]?.file ?? '' }));
     for (const clash of nameClashes(files, distro, evaluated.input.name)) this.diagnostics.push(clash);
     if (selection.only) for (const n of nodes) if (!('named' in n.planned.why)) n.planned.mustBeCached = true;

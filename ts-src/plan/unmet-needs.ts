@@ -1,7 +1,7 @@
-import { error, warning } from '../model/diagnostics.ts';
+import { error, Faults, warning, type Diagnostic } from '../model/diagnostics.ts';
 import { first } from '../model/lists.ts';
 import type { Package } from '../model/manifest.ts';
-import { ownIn } from '../model/maps.ts';
+import { entry, ownIn } from '../model/maps.ts';
 import { fault, type Node } from './cycles.ts';
 import { forBuild, forRun, type Evaluated, type Need, packageAt } from './needs.ts';
 import type { Resolution, Resolver } from './resolve.ts';
@@ -21,6 +21,7 @@ export const unbounded: Record<string, string[]> = Object.freeze({});
 export class UnmetNeeds {
   /** Unresolved names that were reported already. */
   private readonly reported = new Set<string>();
+  private readonly ofRepositories = new Map<string, Faults>();
 
   constructor(
     private readonly resolver: Resolver,
@@ -28,6 +29,19 @@ export class UnmetNeeds {
     /** Names near an unresolved one. */
     private readonly near: (name: string) => string[],
   ) {}
+
+  /** Adds a fault to a package, as far as they are told: a repository's packages may have millions of dependencies. */
+  private tell(node: Node, d: Diagnostic): void {
+    const { repository } = entry(this.evaluated.input.packages, node.planned.name);
+    let faults = this.ofRepositories.get(repository);
+    if (!faults) this.ofRepositories.set(repository, (faults = new Faults(`the repository '${repository}'`)));
+    if (faults.add([d])) fault(node, d);
+  }
+
+  /** How many faults were not told. */
+  untold(): Diagnostic[] {
+    return [...this.ofRepositories.values()].flatMap((faults) => faults.untold());
+  }
 
   /** Reports an unresolved dependency. It blocks the package unless only tests have it. */
   unresolved(node: Node, p: Package, need: Need, r: Extract<Resolution, { from: 'nowhere' }>): void {
@@ -49,7 +63,7 @@ export class UnmetNeeds {
         `${text}, which rosdep gives by ${rule.installer} on ` +
         `${where}${rule.packages.length ? `: ${rule.packages.join(', ')}` : ''}`;
       const blocks = (need.roles & forBuild) !== 0;
-      fault(
+      this.tell(
         node,
         (blocks ? error : warning)('rosdep-installer', what, {
           ...at,
@@ -60,7 +74,7 @@ export class UnmetNeeds {
       );
       if (!blocks) return;
     } else if (rule.kind === 'not-here') {
-      fault(
+      this.tell(
         node,
         say('rosdep-platform', `${text}, which rosdep does not have for ${where}: ${rule.reason}`, {
           ...at,
@@ -71,7 +85,7 @@ export class UnmetNeeds {
       const { name, unread = [] } = this.evaluated.input;
       // A consequence of another error is reported for one dependent only.
       if (!unread.length || !this.reported.has(d.name))
-        fault(
+        this.tell(
           node,
           say('dependency-unresolved', `${text}, but neither ${name}, an underlay nor a rosdep file has it`, {
             ...at,
@@ -114,7 +128,7 @@ export class UnmetNeeds {
         const { name, version } = packageAt(this.evaluated, r.number);
         const c = compareReleases(version, bound);
         if (c === undefined || !holds(operator, c)) {
-          fault(
+          this.tell(
             node,
             error(
               'version-unmet',
@@ -129,7 +143,7 @@ export class UnmetNeeds {
         }
       } else if (r.from === 'underlay' && r.version !== undefined) {
         if (holds(operator, compareDebianVersions(r.version.replace(/^\d+:/, '').replace(/-.*/, ''), bound))) continue;
-        fault(
+        this.tell(
           node,
           error(
             'underlay-version',
