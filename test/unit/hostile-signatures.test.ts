@@ -45,6 +45,30 @@ async function release(bytes: string | Buffer): Promise<string> {
 }
 
 describe('a signed text', () => {
+  it('does not count if its key is revoked or has expired, or if its digest is weak, as for apt', async () => {
+    const of = (name: string, ...args: string[]) => gpg('text\n', '--local-user', name, ...args, '--clearsign');
+    const make = (name: string, ends: string, ...args: string[]) =>
+      gpg('', ...args, '--quick-generate-key', name, 'rsa2048', 'sign', ends);
+    const then = ['--faked-system-time', '20240101T000000!'];
+    make('expired', '30d', ...then);
+    make('revoked', 'never');
+    const fingerprint = /^fpr:+([0-9A-F]+):/m.exec(gpg('', '--with-colons', '--list-keys', 'revoked').toString())?.[1];
+    const [expired, revoked] = [of('expired', ...then), of('revoked')];
+    const revocation = readFileSync(join(home, `openpgp-revocs.d/${fingerprint}.rev`), 'utf8');
+    gpg(revocation.replace(/^:-----/gm, '-----'), '--import');
+    writeFileSync(join(root, 'key.asc'), gpg('', '--armor', '--export', 'expired'));
+    expect(await release(expired)).toContain('its key has expired');
+    writeFileSync(join(root, 'key.asc'), gpg('', '--armor', '--export', 'revoked'));
+    expect(await release(revoked)).toContain('its key is revoked');
+    expect(await signedText(revoked, readFileSync(join(root, 'key.asc'), 'utf8'))).toBeUndefined();
+    writeFileSync(join(root, 'key.asc'), key);
+    expect(await release(of('acme', '--digest-algo', 'SHA1'))).toContain('Invalid digest algorithm');
+    // Others may have signed, too: the next key, or a former one.
+    make('next', 'never');
+    expect(await release(of('acme', '--local-user', 'next'))).toBe('text\n');
+    expect(await release(of('next'))).toContain('which the file of `key` does not hold');
+  });
+
   it('is what a clear signature covers', async () => {
     expect(await signedText(Buffer.from(good), key)).toBe('{"fine": true}\n- a line\n');
     expect(await release(good)).toBe('{"fine": true}\n- a line\n');

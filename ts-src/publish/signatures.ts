@@ -4,7 +4,7 @@ import { writeFile } from '../io/write.ts';
 import { bad, error, good, type Result } from '../model/diagnostics.ts';
 import { runLimited } from '../io/limited.ts';
 import { run } from '../io/process.ts';
-import { isClearsigned } from '../read/apt-index.ts';
+import { isClearsigned, said } from '../read/apt-index.ts';
 
 /** Fingerprint of each key → its primary key, from gpg's listing (doc/DETAILS). */
 export function primaryKeys(colons: string): Map<string, string> {
@@ -73,9 +73,10 @@ export async function signedText(signed: Buffer, publicKey: string): Promise<str
     const gpg = [...verifying(folder), '--status-fd', '2'];
     const imported = await run('gpg', [...gpg, '--import'], { input: publicKey });
     const checked = await runLimited('gpg', [...gpg, '--decrypt', file], largest);
-    return imported.code === 0 && checked.code === 0 && /^\[GNUPG:\] VALIDSIG /m.test(checked.stderr)
-      ? checked.stdout
-      : undefined;
+    // gpg takes what a revoked key signed, which may have been stolen.
+    const { code, stderr, stdout } = checked;
+    const isSigned = imported.code === 0 && code === 0 && said(stderr, 'VALIDSIG') && !said(stderr, 'REVKEYSIG');
+    return isSigned ? stdout : undefined;
   });
 }
 

@@ -52,7 +52,11 @@ export async function releaseText(file: string, key: string | undefined, name: s
       : await run('cp', ['--', key, ring]);
     const checked =
       dearmored.code === 0
-        ? await runLimited('gpgv', ['--keyring', ring, '--output', signed, '--', file], largestRelease)
+        ? await runLimited(
+            'gpgv',
+            ['--status-fd', '2', '--weak-digest', 'SHA1', '--keyring', ring, '--output', signed, '--', file],
+            largestRelease,
+          )
         : dearmored;
     if (checked.code === 127)
       return bad(
@@ -60,7 +64,9 @@ export async function releaseText(file: string, key: string | undefined, name: s
           hint: 'install the programs with apt-get install gnupg gpgv',
         }),
       );
-    if (checked.code !== 0) return unsigned(whyUnsigned(checked));
+    const worthless = dearmored.code === 0 ? worthlessIn(checked.stderr) : undefined;
+    if (worthless !== undefined) return unsigned(worthless);
+    if (!isSigned(checked)) return unsigned(whyUnsigned(checked));
     return good(utf8Text(readRegular(signed, largestRelease)));
   } finally {
     rmSync(ring, { force: true });
@@ -68,14 +74,35 @@ export async function releaseText(file: string, key: string | undefined, name: s
   }
 }
 
+/** Whether gpg's status lines (doc/DETAILS) have one of this kind. */
+export const said = (status: string, kind: string): boolean => new RegExp(`^\\[GNUPG:\\] ${kind} `, 'm').test(status);
+
+/**
+ * Whether a signature counts, by apt's rule: one of the keys has signed, and no signature is wrong. gpgv fails if
+ * others have signed, too, as in the change from a key to the next.
+ */
+const isSigned = ({ code, stderr }: Outcome): boolean =>
+  said(stderr, 'GOODSIG') &&
+  said(stderr, 'VALIDSIG') &&
+  !said(stderr, 'BADSIG') &&
+  (code === 0 || (code === 2 && said(stderr, 'NO_PUBKEY')));
+
+/** Why the only signature does not count, though gpgv takes it: it does so if its key has expired or is revoked. */
+function worthlessIn(status: string): string | undefined {
+  if (said(status, 'GOODSIG')) return undefined;
+  if (said(status, 'REVKEYSIG')) return 'its key is revoked';
+  if (said(status, 'EXPKEYSIG')) return 'its key has expired: if it was renewed, get it again';
+  return said(status, 'EXPSIG') ? 'the signature has expired' : undefined;
+}
+
 /** Why gpg or gpgv found no valid signature, from its output. */
 function whyUnsigned(outcome: Outcome): string {
-  const said = outcome.stderr;
-  const signer = /using \w+ key ([0-9A-F]{16,40})/.exec(said)?.[1];
-  if (/No public key/.test(said))
+  const text = outcome.stderr.replace(/^\[GNUPG:\].*\n?/gm, '');
+  const signer = /using \w+ key ([0-9A-F]{16,40})/.exec(text)?.[1];
+  if (/No public key/.test(text))
     return `it was made by the key ${signer ?? 'of somebody else'}, which the file of \`key\` does not hold`;
-  if (/no valid OpenPGP data/.test(said)) return 'the file of `key` holds no key';
-  return reasonOf(outcome).replace(/^gpgv?: /, '');
+  if (/no valid OpenPGP data/.test(text)) return 'the file of `key` holds no key';
+  return reasonOf({ ...outcome, stderr: text }).replace(/^gpgv?: /, '');
 }
 
 /** Digests (SHA-256) of a suite's files, from its Release file. */
