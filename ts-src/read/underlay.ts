@@ -8,7 +8,7 @@ import { isDebianName, isDebianVersion } from '../model/names.ts';
 import { isFile, readIf, sha256File, temporaryBeside, writeWhole, makeFolder } from '../io/files.ts';
 import { partsOf } from '../text/cut.ts';
 import { digestsOf, indexText, largestIndex, largestRelease, releaseText } from './apt-index.ts';
-import { answeredMissing, download } from './git/git.ts';
+import { answeredMissing, download, latest } from './git/git.ts';
 import type { Workspace } from './workspace.ts';
 import { lineOf } from './yaml.ts';
 
@@ -85,7 +85,8 @@ async function readRepository(
   makeFolder(folder);
   const inRelease = temporaryBeside(join(folder, 'InRelease'));
   try {
-    const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease });
+    const until = latest();
+    const got = await download(`${base}/InRelease`, inRelease, { most: largestRelease, until });
     if (!got.ok) return got;
     const key = underlay.key ? join(workspace.keyRoot ?? workspace.root, underlay.key) : undefined;
     if (!key && !underlay.trusted) return bad(error('archive-trust', 'it has no key'));
@@ -101,7 +102,7 @@ async function readRepository(
     const architecture = first(platform.architectures);
     const versions = new Map<string, string>();
     for (const component of underlay.components) {
-      const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder);
+      const index = await readIndex(base, digests, `${component}/binary-${architecture}`, folder, until);
       if (!index) return bad(noIndex(release.value, base, component, architecture));
       if (!index.ok) return index;
       if (!addVersions(index.value, versions))
@@ -138,6 +139,7 @@ async function readIndex(
   digests: ReadonlyMap<string, string>,
   path: string,
   folder: string,
+  until: number,
 ): Promise<Result<string> | undefined> {
   let fault: Result<string> | undefined;
   for (const ending of ['.xz', '.gz', '']) {
@@ -149,7 +151,7 @@ async function readIndex(
     if (text !== undefined) return good(text);
     const file = temporaryBeside(kept);
     try {
-      const got = await download(`${base}/${name}`, file, { most: largestIndex });
+      const got = await download(`${base}/${name}`, file, { most: largestIndex, until });
       if (!got.ok) {
         fault ??= got;
         continue;

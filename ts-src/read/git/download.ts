@@ -2,6 +2,7 @@ import { copyFileSync, statSync } from 'node:fs';
 import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { codeOf, environmentFault, messageOf } from '../../io/faults.ts';
 import { appendFile, writeFile } from '../../io/write.ts';
+import { longestFetch, tookTooLong } from '../../io/patience.ts';
 import { run } from '../../io/process.ts';
 import { readBody } from '../../io/response.ts';
 import { slowly } from '../../io/slow.ts';
@@ -16,7 +17,7 @@ const largestDownload = 4 * 2 ** 30;
 const downloadOptions = [
   '--silent --show-error --fail --location --max-redirs 10 --globoff --remote-time',
   '--proto =http,https --proto-redir =http,https',
-  `--connect-timeout 30 --max-time 3600 --speed-limit 1 --speed-time ${stallSeconds}`,
+  `--connect-timeout 30 --speed-limit 1 --speed-time ${stallSeconds}`,
 ].flatMap((options) => options.split(' '));
 
 /** The message for a server's answer 404. */
@@ -74,9 +75,12 @@ const tooMuch = (most: number): string => `it is larger than ${sizeText(most)}`;
 /** A text in curl's configuration. */
 export const curlText = (text: string): string => JSON.stringify(text);
 
+/** The time, by `performance.now()`, until which files may be fetched that belong together. */
+export const latest = (): number => performance.now() + longestFetch;
+
 /**
  * Gets a file by http, https, file URL or path, of limited size. With `since`, writes nothing if the server has no
- * newer version. `config`: more lines of curl's configuration, which may be secret.
+ * newer version. `config`: more lines of curl's configuration, which may be secret. `until`: see `latest`.
  */
 export async function download(
   url: string,
@@ -85,8 +89,13 @@ export async function download(
     since,
     most = largestDownload,
     config = [],
-  }: { since?: string | undefined; most?: number; config?: readonly string[] } = {},
+    until = latest(),
+  }: { since?: string | undefined; most?: number; config?: readonly string[]; until?: number } = {},
 ): Promise<Result<string>> {
+  const left = Math.ceil(Math.min(until - performance.now(), longestFetch));
+  if (left <= 0) return bad(error('source-unreachable', `can't fetch ${url}: what comes before it ${tookTooLong}`));
+  // Not by an option of curl, whose time begins anew with each attempt.
+  const signal = AbortSignal.timeout(left);
   try {
     const local = localPath(url);
     if (local !== undefined) {
@@ -115,11 +124,13 @@ export async function download(
           '--',
           plain,
         ],
-        lines.length ? { input: lines.join('') } : {},
+        { signal, ...(lines.length ? { input: lines.join('') } : {}) },
       ),
     );
+    if (signal.aborted && got.code !== 0)
+      return bad(error('source-unreachable', `can't fetch ${url}: it ${tookTooLong}`));
     if (got.code === 127 && !config.length) {
-      const response = await slowly(hostOf(url), fetch(url, { signal: AbortSignal.timeout(3_600_000) }));
+      const response = await slowly(hostOf(url), fetch(url, { signal }));
       if (!response.ok) return bad(error('source-unreachable', `can't fetch ${url}: ${answered(response.status)}`));
       const body = await readBody(response, Math.min(most, 1 << 30));
       if (!body) return bad(error('source-unreachable', `can't fetch ${url}: ${tooMuch(most)}`));

@@ -3,7 +3,7 @@ import { isScpLike } from '../../model/urls.ts';
 
 export { checkout, checkoutRef, keptCheckout } from './checkout.ts';
 export { fetchArchive, snapshotFolder } from './content.ts';
-export { answeredMissing, download } from './download.ts';
+export { answeredMissing, download, latest } from './download.ts';
 export { fetchCommit, fetchCommits, repositoryFolder, type Snapshot } from './fetch.ts';
 export { readFiles } from './files.ts';
 export { git, local, type Reporter } from './process.ts';

@@ -4,7 +4,7 @@ import { bad, error, good, type Result } from '../../model/diagnostics.ts';
 import { exists, makeFolder, sha256File, temporaryBeside } from '../../io/files.ts';
 import { run } from '../../io/process.ts';
 import { sizeText } from '../../model/sizes.ts';
-import { download } from './download.ts';
+import { download, latest } from './download.ts';
 import { LfsServer, reasonOf, type LargeObject } from './lfs-server.ts';
 import { git } from './process.ts';
 import { largestTree, tooLarge, type TreeEntry } from './tree.ts';
@@ -78,10 +78,11 @@ async function fetchObjects(
   server: LfsServer,
   pointers: readonly Pointer[],
 ): Promise<{ why: string; pointer: Pointer } | undefined> {
+  const until = latest();
   const wanted = [...new Map(pointers.map((p) => [p.oid, p])).values()];
   for (let i = 0; i < wanted.length; i += 100) {
     const some = wanted.slice(i, i + 100);
-    const answered = await server.ask(some);
+    const answered = await server.ask(some, until);
     for (const pointer of some) {
       const offer =
         typeof answered === 'string' ? answered : (answered.get(pointer.oid) ?? 'the server does not have it');
@@ -90,7 +91,7 @@ async function fetchObjects(
       makeFolder(dirname(kept));
       const temporary = temporaryBeside(kept);
       try {
-        const got = await download(offer.href, temporary, { most: pointer.size, config: offer.config });
+        const got = await download(offer.href, temporary, { most: pointer.size, config: offer.config, until });
         if (!got.ok) return { why: reasonOf(got.diagnostics, offer.href), pointer };
         if (!exists(temporary) || (await sha256File(temporary)) !== pointer.oid)
           return { why: 'what the server sent is not it', pointer };

@@ -5,7 +5,7 @@ import type { Diagnostic } from '../../model/diagnostics.ts';
 import { run } from '../../io/process.ts';
 import { isLocalUrl } from '../../model/urls.ts';
 import { isLoopback, mayUseCredentials } from './credentials.ts';
-import { curlText, download, wantsLogin } from './download.ts';
+import { curlText, download, latest, wantsLogin } from './download.ts';
 import { environmentFor, git, placeOf } from './process.ts';
 
 export interface LargeObject {
@@ -52,19 +52,19 @@ export class LfsServer {
       : `its host names a server without encryption: ${host}`;
   }
 
-  /** Asks where objects are. A text is an error: of an object, or of all. */
-  async ask(objects: readonly LargeObject[]): Promise<Map<string, Offer | string> | string> {
+  /** Asks where objects are, until a time (`latest`). A text is an error: of an object, or of all. */
+  async ask(objects: readonly LargeObject[], until = latest()): Promise<Map<string, Offer | string> | string> {
     const wanted = objects.map(({ oid, size }) => ({ oid, size }));
     const body = { operation: 'download', transfers: ['basic'], objects: wanted };
-    let answer = await this.post(body);
+    let answer = await this.post(body, until);
     if (this.mayLogIn && 'fault' in answer && wantsLogin(answer.fault)) {
       this.login = await loginFor(this.url);
-      if (this.login.length) answer = await this.post(body);
+      if (this.login.length) answer = await this.post(body, until);
     }
     return 'fault' in answer ? answer.fault : this.offersIn(answer.text);
   }
 
-  private async post(body: unknown): Promise<{ text: string } | { fault: string }> {
+  private async post(body: unknown, until: number): Promise<{ text: string } | { fault: string }> {
     return inTemporary('lfs', async (folder) => {
       const file = join(folder, 'answer');
       const config = [
@@ -76,7 +76,7 @@ export class LfsServer {
         `header = ${curlText('Content-Type: application/vnd.git-lfs+json')}`,
         `data = ${curlText(JSON.stringify(body))}`,
       ];
-      const got = await download(`${this.url}/objects/batch`, file, { most: largestAnswer, config });
+      const got = await download(`${this.url}/objects/batch`, file, { most: largestAnswer, config, until });
       if (!got.ok) return { fault: reasonOf(got.diagnostics, `${this.url}/objects/batch`) };
       return { text: readFileSync(file, 'utf8') };
     });
