@@ -65,6 +65,22 @@ describe('a host of a repository', () => {
     expect(isHeld).toBe(false);
   });
 
+  it('that lists more files than a repository has is an error', async () => {
+    Object.assign(patience, { command: 60_000 });
+    host('cat > /dev/null; yes "1 1 p" | head -n 5000000');
+    const all = (async () => {
+      for await (const { name } of endpoint.list('pool')) if (name !== 'p') throw new Error(name);
+    })();
+    await expect(all).rejects.toMatchObject({ code: 'ESTORE', message: containing('more than 4000000 files') });
+  }, 60_000);
+
+  it('that says what it lacks is quoted in a line', async () => {
+    host('', 'yes "$(printf "\\033[2J")" | head -c 9000000; echo; echo "lacks rsync"; exit 45');
+    await expect(endpoint.read('a')).rejects.toMatchObject({
+      message: 'ssh://robot@127.0.0.1/srv/apt: the host lacks rsync: install it there',
+    });
+  });
+
   it('that answers without end does not fill the memory', async () => {
     Object.assign(patience, { command: 60_000 });
     host('cat > /dev/null; exec head -c 2000000000 /dev/zero');

@@ -1,4 +1,4 @@
-import { linesOf } from '../text/cut.ts';
+import { lastLine, linesOf } from '../text/cut.ts';
 import { lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../io/files.ts';
 import { plainEnvironment, run, type Outcome } from '../io/process.ts';
+import { shownName } from '../io/untrusted.ts';
 import { whileWaiting } from '../io/signals.ts';
 import { slowly, transferTime } from '../io/slow.ts';
 import { sha256 } from '../model/digest.ts';
@@ -82,7 +83,7 @@ export class SshConnection {
     if (seen.code === 0 && seen.stdout === 'ready\n') return;
     if (seen.code === 0) throw this.strange(seen.stdout);
     if (seen.code === lacking)
-      throw fault(`${remoteName(this.place)}: the host ${seen.stdout.trim()}: install it there`);
+      throw fault(`${remoteName(this.place)}: the host ${shownName(lastLine(seen.stdout))}: install it there`);
     throw this.refusal(seen);
   }
 

@@ -145,8 +145,13 @@ export class SshEndpoint implements Endpoint {
 
   async *list(prefix: string): AsyncIterable<BlobInfo> {
     const found = await this.connection.ask('list', [prefix]);
+    let count = 0;
     for (const line of linesOf(Buffer.from(found.stdout, 'latin1').toString('utf8'))) {
       if (line === '') continue;
+      if (++count > mostFiles)
+        throw Object.assign(new Error(`${this.where}: the host lists more than ${mostFiles} files`), {
+          code: 'ESTORE',
+        });
       const [, size, modified, name] = /^(\d+) (\d+)[.\d]* (.+)$/.exec(line) ?? [];
       if (name !== undefined)
         yield await Promise.resolve({ name, size: Number(size), modified: Number(modified) * 1000 });
@@ -179,6 +184,9 @@ export class SshEndpoint implements Endpoint {
     );
   }
 }
+
+/** Maximum number of files in a list; shorter names than any file of a repository has would fill the memory. */
+const mostFiles = 4_000_000;
 
 /** What the host says of a name. */
 const compared = ['there', 'other', 'absent'];
