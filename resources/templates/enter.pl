@@ -121,7 +121,8 @@ my $name = 'slipway';
 must('sethostname', call($call{sethostname}, $name, length $name));
 checked($folder, chdir $folder);
 fill("$_/cgroup.procs", "0\n") for split /:/, $ENV{ENTER_GROUPS} // '';
-limit(4, 0);
+# With 1, which fits no core file, the kernel does not start the machine's handler of core files either, as with 0.
+limit(4, 1);
 limit(2, $ENV{ENTER_DATA} * 1024) if $ENV{ENTER_DATA};
 limit(1, $ENV{ENTER_FILE} * 512) if $ENV{ENTER_FILE};
 my $shared = "mode=1777,size=$ENV{ENTER_SIZE}";
@@ -216,13 +217,13 @@ for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list 
 my %numbers = (
   x86_64 => {
     arch => 0xc000003e, clone => 56, clone3 => 435, socket => 41, ioctl => 16,
-    fallocate => 285,
+    fallocate => 285, prlimit => 302, setrlimit => 160,
     deny => [ 103, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246,
       248, 249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
   },
   generic => {
     arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, socket => 198, ioctl => 29,
-    fallocate => 47,
+    fallocate => 47, prlimit => 261, setrlimit => 164,
     deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 217, 218, 219, 224, 225, 241,
       265, 268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
   },
@@ -253,6 +254,21 @@ if (my $filter = $numbers{$table}) {
   $add->($return, 0, 0, $allow);
   $add->($equal, 0, 1, $filter->{fallocate});
   $add->($return, 0, 0, $refuse->(95));
+  # The limit of core files stays, and programs that set it (gpg) go on.
+  $add->($equal, 0, 4, $filter->{setrlimit});
+  $add->($load, 0, 0, 16);
+  $add->($equal, 0, 1, 4);
+  $add->($return, 0, 0, $refuse->(0));
+  $add->($return, 0, 0, $allow);
+  $add->($equal, 0, 8, $filter->{prlimit});
+  $add->($load, 0, 0, 24);
+  $add->($equal, 0, 5, 4);
+  $add->($load, 0, 0, 32);
+  $add->($equal, 0, 2, 0);
+  $add->($load, 0, 0, 36);
+  $add->($equal, 1, 0, 0);
+  $add->($return, 0, 0, $refuse->(0));
+  $add->($return, 0, 0, $allow);
   $add->($equal, 0, 8, $filter->{ioctl});
   $add->($load, 0, 0, 24);
   $add->($equal, 1, 0, 0x5412);

@@ -184,13 +184,14 @@ describe('with docker', () => {
       mkdirSync(join(folder, '.slipway/work', dead));
       leave(dead);
       const living = leave('999998-0011223344556677');
-      const asked = ['sh', '-c', 'pwd; id -u; printenv CMAKE_PREFIX_PATH; exit 3'];
+      const cores = 'prlimit --core=0 --pid $$; prlimit --core --noheadings --raw --output SOFT,HARD';
+      const asked = ['sh', '-c', `pwd; id -u; ${cores}; printenv CMAKE_PREFIX_PATH; exit 3`];
       const shell = await slipway(
         ['shell', 'ament_cmake_core', '--distribution', 'mini', '--driver', 'docker', '--', ...asked],
         folder,
         { env },
       );
-      expect(shell.stdout).toMatch(/^\/build\/ament_cmake_core\r?\n2000\r?\n\/opt\/acme\/mini:/);
+      expect(shell.stdout).toMatch(/^\/build\/ament_cmake_core\r?\n2000\r?\n1 1\r?\n\/opt\/acme\/mini:/);
       expect(shell.code, shell.stderr).toBe(3);
       expect(docker('ps', '--all', '--quiet', '--no-trunc')).toBe(living);
       docker('rm', living);

@@ -88,8 +88,9 @@ function createArguments(entry: Entry, { name, image, limits, filter }: Containe
     String(limits.processes),
     '--shm-size',
     String(limits.temporary),
+    // With 1, which fits no core file, the kernel does not start the machine's handler of core files either, as with 0.
     '--ulimit',
-    'core=0',
+    'core=1',
     ...fileLimit(limits.file ?? limits.disk),
     '--interactive',
     ...(entry.terminal && process.stdin.isTTY ? ['--tty'] : []),

@@ -50,6 +50,8 @@ const namespaceFlags = [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x
 const typing = [0x5412, 0x541c];
 /** ioctl(2) of type 'X': calls of XFS and of all file systems that allocate disk without writing. */
 const allocating = { mask: 0xff00, type: 0x5800 };
+/** RLIMIT_CORE. The kernel uses 32 bits of the argument. */
+const coreFiles = { op: 'SCMP_CMP_MASKED_EQ', value: 0xffffffff, valueTwo: 4 } as const;
 /** socket(2): IPv4, IPv6, netlink; without the host's network, also local sockets, packets and CAN. */
 const inNetwork = [2, 10, 16];
 const alone = [1, 17, 29];
@@ -57,7 +59,7 @@ const highest = Math.max(...inNetwork, ...alone);
 
 interface Argument {
   index: number;
-  op: 'SCMP_CMP_MASKED_EQ' | 'SCMP_CMP_EQ' | 'SCMP_CMP_GT';
+  op: 'SCMP_CMP_MASKED_EQ' | 'SCMP_CMP_EQ' | 'SCMP_CMP_NE' | 'SCMP_CMP_GT';
   value: number;
   valueTwo?: number;
 }
@@ -87,6 +89,9 @@ export function seccompProfile(network: boolean): string {
         value: allocating.mask,
         valueTwo: allocating.type,
       }),
+      // The limit of core files stays, and programs that set it (gpg) go on.
+      refuse(['setrlimit'], 0, { index: 0, ...coreFiles }),
+      refuse(['prlimit64'], 0, { index: 1, ...coreFiles }, { index: 2, op: 'SCMP_CMP_NE', value: 0 }),
       ...namespaceFlags.map((flag) =>
         refuse(['clone'], notPermitted, { index: 0, op: 'SCMP_CMP_MASKED_EQ', value: flag, valueTwo: flag }),
       ),
