@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os';
+import { userInfo, type UserInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 
 /**
@@ -7,10 +7,15 @@ import { isAbsolute } from 'node:path';
  */
 export function homeFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (env.HOME !== undefined && isAbsolute(env.HOME)) return env.HOME;
+  // The user may not be in the system's list.
+  return account()?.homedir ?? '/nonexistent';
+}
+
+/** The user in the system's list; undefined if it is not there, as with `docker run --user 1234`. */
+export function account(): UserInfo<string> | undefined {
   try {
-    return userInfo().homedir;
+    return userInfo();
   } catch {
-    // The user is not in the system's list.
-    return '/nonexistent';
+    return undefined;
   }
 }

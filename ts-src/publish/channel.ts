@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { userInfo } from 'node:os';
 import { makeFolder } from '../io/files.ts';
+import { account } from '../io/home.ts';
 import { bad, error, good, isError, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import { sha256 } from '../model/digest.ts';
 import { aptSuite, channelSuite } from '../model/names.ts';
@@ -71,15 +71,9 @@ export interface Published {
 
 /** Who made a state: Jenkins' user, else this machine's. */
 export const whoPublishes = (env: NodeJS.ProcessEnv): string =>
-  (env.BUILD_USER_ID || env.BUILD_URL || env.USER || safeUser()).replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
-
-function safeUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return 'unknown';
-  }
-}
+  (env.BUILD_USER_ID || env.BUILD_URL || env.USER || (account()?.username ?? 'unknown'))
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 200);
 
 /**
  * Publishes the results of runs to a channel and its repositories. Packages that are incomplete or do not fit together

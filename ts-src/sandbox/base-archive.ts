@@ -7,10 +7,11 @@ import { temporaryFolder } from '../io/temporary-folder.ts';
 import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 import { removeTree } from '../io/remove-tree.ts';
-import { confine, confinedFolder, foldersOf, mapsOf, userOf } from './confinement.ts';
+import { confine, confinedFolder, confinedSpaces, foldersOf, userOf } from './confinement.ts';
 import { openGroup } from './control-groups.ts';
 import { withinDisk, type Du } from './disk-limit.ts';
-import { baseLimits } from './limits.ts';
+import { baseLimits, countsProcesses } from './limits.ts';
+import { mapsOf } from './subordinate-ids.ts';
 
 export interface BaseArchive {
   platform: BasePlatform;
@@ -120,8 +121,9 @@ async function runConfined(base: BaseArchive, maps: readonly string[], signal: A
   const sources = withCopiedKeys(base.sources, temporary, confinedFolder);
   const { args, input } = mmdebstrapCommand(platform, architecture, sources, confinedFolder, { plain: true });
   const shown = foldersOf(sources).join(' ');
-  const confined = ['sh', '-c', confine, 'sh', temporary, ...userOf(maps), shown, 'mmdebstrap', ...args];
-  const made = await runIn(temporary, base, ['unshare', ...maps, '--mount', '--propagation', 'private', ...confined], {
+  const processes = countsProcesses() ? String(baseLimits(temporary).processes) : '';
+  const confined = ['sh', '-c', confine, 'sh', temporary, ...userOf(maps), processes, shown, 'mmdebstrap', ...args];
+  const made = await runIn(temporary, base, ['unshare', ...maps, ...confinedSpaces, ...confined], {
     signal,
     input,
     seen: confinedFolder,
@@ -173,7 +175,8 @@ export function withoutBlanks(sources: Sources): { sources: Sources; done: () =>
 
 /** Not possible in a chroot, or without user namespaces. */
 const canConfine = async (): Promise<boolean> =>
-  (await run('unshare', ['--user', '--mount', '--propagation', 'unchanged', 'true'])).code === 0;
+  (await run('unshare', ['--user', '--mount', '--pid', '--ipc', '--fork', '--propagation', 'unchanged', 'true']))
+    .code === 0;
 
 function openToAll(folder: string): boolean {
   for (let at = folder; ; at = dirname(at)) {

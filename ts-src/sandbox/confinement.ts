@@ -1,28 +1,25 @@
-import { userInfo } from 'node:os';
-import { readIf } from '../io/files.ts';
-import { firstId } from './subordinate-ids.ts';
+import { lastId } from './subordinate-ids.ts';
 
 /** Who mmdebstrap is where root runs it. */
 const nobody = 65534;
 /** Subordinate ids that no system uses: programs that install packages into a base own no files of this machine. */
 const subordinate = 'nobody:1879048192:65536';
-/** Who mmdebstrap is where a plain user runs it: in its namespace, the last one of the subordinate ids. */
-const last = 65536;
 /** Path of the folder inside of a confined mmdebstrap; everybody can enter it. */
 export const confinedFolder = '/dev/shm';
 
 /**
  * mmdebstrap's own process, outside of its namespace, reads and writes files for programs in it, and a maintainer
  * script is root there: it can ask that process, and leave the chroot. So mmdebstrap runs as a user who owns nothing
- * else, in user namespaces mapped to unused ids, with its own /etc/subuid, and in a root with the programs and settings
- * of this machine only.
- * Arguments: FOLDER USER IDS SHOWN COMMAND...; USER: that user's id; IDS: its line of /etc/subuid; SHOWN: further
- * folders of this machine, separated by spaces. A plain user calls it as root of a user namespace, where /etc is not to
- * be written, and where set-uid programs of the machine have no effect, but own copies of them have.
+ * else, in user namespaces mapped to unused ids, with its own /etc/subuid, in a root with the programs, settings and
+ * usual devices of this machine only, and sees no other processes: those of its user would lead to their roots.
+ * Arguments: FOLDER USER IDS PROCESSES SHOWN COMMAND...; USER: that user's id; IDS: its line of /etc/subuid;
+ * PROCESSES: how many there may be, or empty if the kernel counts them only together with those of the machine;
+ * SHOWN: further folders of this machine, separated by spaces. A plain user calls it as root of a user namespace, where
+ * /etc is not to be written, and where set-uid programs of the machine have no effect, but own copies of them have.
  */
 export const confine = `set -e
-folder=$1 user=$2 ids=$3 shown=$4
-shift 4
+folder=$1 user=$2 ids=$3 processes=$4 shown=$5
+shift 5
 mkdir "$folder/etc"
 mount -t tmpfs -o mode=755 tmpfs "$folder/etc"
 own=$folder/etc
@@ -43,7 +40,7 @@ if [ "$user" = ${nobody} ]; then
 fi
 top=$own/top
 mount -t tmpfs -o mode=755,size=16m tmpfs "$top"
-for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /etc /dev /proc /sys /nix /gnu; do
+for path in /bin /sbin /lib /lib32 /lib64 /libx32 /usr /etc /sys /nix /gnu; do
   if [ -L "$path" ]; then cp -P "$path" "$top$path"
   elif [ -d "$path" ]; then mkdir "$top$path"; mount --rbind "$path" "$top$path"
   fi
@@ -61,6 +58,22 @@ if [ "$user" != ${nobody} ]; then
     mount --bind "$own/$program" "$top$path"
   done
 fi
+mkdir "$top/dev" "$top/dev/pts" "$top/dev/shm" "$top/proc"
+for device in null zero full random urandom tty console ptmx; do
+  if [ -c "/dev/$device" ]; then
+    : > "$top/dev/$device"
+    mount --bind "/dev/$device" "$top/dev/$device"
+  fi
+done
+ln -s /proc/self/fd "$top/dev/fd"
+ln -s fd/0 "$top/dev/stdin"
+ln -s fd/1 "$top/dev/stdout"
+ln -s fd/2 "$top/dev/stderr"
+mount -t proc -o nosuid,nodev,noexec proc "$top/proc"
+if [ "$processes" ]; then echo "$processes" > "$top/proc/sys/kernel/pid_max"; fi
+# Interpreters of programs for other processors.
+formats=/proc/sys/fs/binfmt_misc
+if mountpoint -q "$formats"; then mount --bind "$formats" "$top$formats"; fi
 # These may be links to files of /run.
 for file in /etc/resolv.conf /etc/hosts; do
   if [ -L "$file" ] && [ -e "$file" ]; then
@@ -87,6 +100,12 @@ cd /
 unset OLDPWD
 exec setpriv --reuid="$user" --regid="$user" --clear-groups -- "$@"`;
 
+/**
+ * unshare(1)'s options for `confine`. In /proc of a namespace of processes there is no other one of its user, whose
+ * root and memory it could reach; all of its own end with its first one, which is mmdebstrap.
+ */
+export const confinedSpaces = '--mount --propagation private --pid --ipc --fork --kill-child=KILL'.split(' ');
+
 /** Folders of archives on this machine. */
 export const foldersOf = (sources: { lines: string[]; underlays: string[] }): string[] => [
   ...new Set(
@@ -94,18 +113,9 @@ export const foldersOf = (sources: { lines: string[]; underlays: string[] }): st
   ),
 ];
 
-/** unshare(1)'s options for a namespace that maps the caller's subordinate ids; undefined if it has too few. */
-export function mapsOf(): string[] | undefined {
-  if (process.getuid?.() === 0) return [];
-  const { username, uid } = userInfo();
-  const [users, groups] = ['subuid', 'subgid'].map((file) =>
-    firstId(readIf(`/etc/${file}`) ?? '', { name: username, id: uid }),
-  );
-  if (users === undefined || groups === undefined) return undefined;
-  const map = (from: number) => `${from},1,${last}`;
-  return ['--user', '--map-root-user', `--map-users=${map(users)}`, `--map-groups=${map(groups)}`];
-}
-
-/** Arguments of `confine`: who mmdebstrap is, and its line of /etc/subuid. */
+/**
+ * Arguments of `confine`: who mmdebstrap is, and its line of /etc/subuid. Where a plain user runs it, it is the last
+ * one of the subordinate ids in its namespace.
+ */
 export const userOf = (maps: readonly string[]): string[] =>
-  maps.length ? [String(last), `slipway:1:${last - 1}`] : [String(nobody), subordinate];
+  maps.length ? [String(lastId), `slipway:1:${lastId - 1}`] : [String(nobody), subordinate];

@@ -1,17 +1,17 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { userInfo } from 'node:os';
 import { error, type Diagnostic } from '../model/diagnostics.ts';
 import type { ImageKind } from '../model/images.ts';
 import type { Plan } from '../model/plan.ts';
 import { sizeText } from '../model/sizes.ts';
 import { readIf } from '../io/files.ts';
+import { account } from '../io/home.ts';
 import { reasonOf, run } from '../io/process.ts';
 import { inTemporary } from '../io/temporary-folder.ts';
 import { keyrings as archiveKeyrings } from './archive.ts';
 import { controlGroups } from './control-groups.ts';
 import { countsProcesses, defaultDisk, defaultLimits, defaultLog } from './limits.ts';
-import { idProblem } from './subordinate-ids.ts';
+import { idFinding, mapsOf } from './subordinate-ids.ts';
 
 interface Tool {
   command: string;
@@ -174,25 +174,14 @@ export async function examine(
       findings.push({ what: `the keyring of ${os}'s archive is not installed`, ...(await keyringFix(ring)) });
   }
   if (plain && driver === 'unshare') {
-    const { username: name, uid: id } = userInfo();
-    const user = { name, id };
-    const users = readIf('/etc/passwd') ?? '';
-    const problems = ['/etc/subuid', '/etc/subgid'].flatMap((f) => idProblem(f, readIf(f) ?? '', user, users) ?? []);
-    if (problems[0]) {
-      const first = Math.max(...problems.map((p) => p.free ?? 0));
-      const range = `${first}-${first + 65535}`;
-      const taken = problems.filter((p) => /same|hold/.test(p.what)).length > 0;
-      findings.push({
-        what: problems.map((p) => p.what).join('; '),
-        fix: `${taken ? `remove the line of ${user.name} from /etc/subuid and /etc/subgid, then ` : ''}sudo usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`,
-      });
-    }
+    const found = idFinding();
+    if (found) findings.push(found);
     findings.push(...(await namespaceFindings((name) => readIf(`/proc/sys/kernel/${name}`), refusedNamespaces)));
   }
   if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0)
     findings.push({
       what: 'the docker daemon does not answer',
-      fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${userInfo().username}` : ''}`,
+      fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${account()?.username ?? `the name of user ${process.getuid?.()}`}` : ''}`,
     });
   const refused = !findings.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
   if (refused)
@@ -201,7 +190,7 @@ export async function examine(
       fix: 'run as root, or outside of the chroot or container that this is',
     });
   if (!findings.length && driver === 'unshare') {
-    const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
+    const user = mapsOf() ?? [];
     const tried = await inTemporary('doctor', (folder) =>
       run('unshare', [
         ...user,

@@ -7,6 +7,7 @@ import type { Driver, Entry } from './driver.ts';
 import { bytesOf, withDiskLimit, type Du } from './disk-limit.ts';
 import { countsProcesses, defaultLimits, type Limits } from './limits.ts';
 import { openGroup } from './control-groups.ts';
+import { mapsOf } from './subordinate-ids.ts';
 
 /** A root of layers, and a host program that reads it. */
 export interface Reading {
@@ -129,7 +130,8 @@ async function enterRoot(entry: Entry, plain: boolean, propagation: string, insi
 /** Namespaces by unshare(1). root needs no user namespace; an unprivileged user needs subordinate ids (newuidmap). */
 export function unshareDriver(): UnshareDriver {
   const plain = process.getuid?.() !== 0;
-  const user = plain ? ['--user', '--map-auto', '--map-root-user'] : [];
+  // With too few ids, unshare(1) tells what it lacks.
+  const user = mapsOf() ?? ['--user', '--map-auto', '--map-root-user'];
   // When this process dies, unshare is killed, with it the init process of the namespace, and so all processes in it.
   const inside: Inside = (namespaces, command, options) =>
     run(
