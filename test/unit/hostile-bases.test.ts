@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { baseFault } from '../../ts-src/sandbox/base-tar.ts';
 import { baseFolderName } from '../../ts-src/sandbox/base-folder.ts';
 import { ensureBase, listsDigest, wantedBase } from '../../ts-src/sandbox/base-system.ts';
 import type { Platform } from '../../ts-src/model/distro.ts';
@@ -33,13 +34,14 @@ it("a base from an untrusted run is verified before it enters the machine's stat
   mkdirSync(lists);
   writeFileSync(join(lists, 'deb_InRelease'), 'signed');
   const archive = await listsDigest(lists);
-  const wanted = { digest: sha256('base'), archive };
+  const base = execFileSync('tar', ['-c', '-C', lists, '.']);
+  const wanted = { digest: sha256(base), archive };
   const packed = async (name: string, work: (path: string) => void) => {
     const path = join(folder, name);
     work(path);
     return untrusted.put(path);
   };
-  const tar = await packed('tar.gz', (path) => writeFileSync(path, execFileSync('gzip', { input: 'base' })));
+  const tar = await packed('tar.gz', (path) => writeFileSync(path, execFileSync('gzip', { input: base })));
   const pack = (path: string) => execFileSync('tar', ['-czf', path, '-C', lists, '.']);
   const sound = await packed('lists.tar.gz', pack);
   writeFileSync(join(lists, 'deb_InRelease'), 'another');
@@ -142,4 +144,69 @@ it('a base of an archive without a signature is not that of another proxy, which
   expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true, 'http://127.0.0.1:2'));
   expect(of(true, 'http://127.0.0.1:1')).not.toBe(of(true));
   expect(of(false, 'http://127.0.0.1:1')).toBe(of(false));
+});
+
+it('a base is refused whose archive or lists would take more disk or time than they have bytes', async () => {
+  const work = join(folder, 'sizes');
+  const [tar, lists] = [join(work, 'base.tar'), join(work, 'lists')];
+  mkdirSync(lists, { recursive: true });
+  const plain = execFileSync('tar', ['-c', '-C', lists, '.']);
+  const faultOf = (content: Buffer): Promise<string | undefined> => {
+    writeFileSync(tar, content);
+    return baseFault(tar, lists);
+  };
+  expect(await faultOf(plain)).toBeUndefined();
+  // tar(1) tells by the first bytes how an archive is compressed, unless its first header is sound.
+  const posing = Buffer.from(plain);
+  posing.write('\x1f\x8b', 0, 'latin1');
+  for (const content of [execFileSync('gzip', { input: plain }), execFileSync('xz', { input: plain }), posing])
+    expect(await faultOf(content)).toBe('its archive is no tar archive');
+  const unsealed = Buffer.from(plain);
+  unsealed.write('x', 2);
+  expect(await faultOf(unsealed)).toBe('its archive is no tar archive');
+  expect(await faultOf(Buffer.alloc(0))).toBe('its archive is no tar archive');
+  truncateSync(tar, 2 ** 40);
+  expect(await baseFault(tar, lists)).toBe('its archive has more than 16 GiB');
+  writeFileSync(tar, plain);
+  writeFileSync(join(lists, 'x_Packages'), '');
+  truncateSync(join(lists, 'x_Packages'), 2 ** 40);
+  expect(await baseFault(tar, lists)).toBe('its lists have more than 1 GiB');
+  rmSync(tar);
+  execFileSync('mkfifo', [tar]);
+  expect(await baseFault(tar, lists)).toBe('its archive is no file');
+});
+
+it('a base in the store that is compressed once more, or has sparse lists, is refused before it is read', async () => {
+  const untrusted = await openStore('file:store', folder, folder, 'pr');
+  const lists = join(folder, 'plain-lists');
+  mkdirSync(lists);
+  writeFileSync(join(lists, 'deb_InRelease'), 'signed');
+  const put = (name: string, data: Buffer) => {
+    writeFileSync(join(folder, name), data);
+    return untrusted.put(join(folder, name));
+  };
+  const outer = execFileSync('tar', ['-c', '-C', lists, '.']);
+  const inner = execFileSync('gzip', { input: outer });
+  const tar = await put('twice.gz', execFileSync('gzip', { input: inner }));
+  const packed = await put('plain-lists.gz', execFileSync('tar', ['-cz', '-C', lists, '.']));
+  const wanted = { digest: sha256(inner), archive: await listsDigest(lists) };
+  const kept = { tar, lists: packed, packages: [], made: 1 };
+  await untrusted.writeJson(`bases/${wanted.digest}-${wanted.archive.slice(0, 16)}.json`, kept);
+  const request = { driver, store: untrusted, state: join(folder, 'twice'), name: 'p', architecture: 'amd64', wanted };
+  const told = async () => {
+    const taken = await storedBase({ ...request, progress: () => undefined });
+    return taken.ok ? [] : taken.diagnostics.map((d) => d.message);
+  };
+  expect(await told()).toEqual(["the base of 'p' in the store is refused: its archive is no tar archive"]);
+  // Sparse lists would be read for hours to compare their digest.
+  writeFileSync(join(lists, 'x_Packages'), '');
+  truncateSync(join(lists, 'x_Packages'), 2 ** 40);
+  const sparse = await put('sparse-lists.gz', execFileSync('tar', ['-czS', '-C', lists, '.']));
+  const sound = await put('once.gz', inner);
+  await untrusted.writeJson(`bases/${wanted.digest}-${wanted.archive.slice(0, 16)}.json`, {
+    ...kept,
+    tar: sound,
+    lists: sparse,
+  });
+  expect(await told()).toEqual(["the base of 'p' in the store is refused: its lists have more than 1 GiB"]);
 });

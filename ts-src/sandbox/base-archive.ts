@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync, statfsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { withinFetchTime } from '../io/fetch-time.ts';
 import { tookTooLong } from '../io/patience.ts';
@@ -8,6 +8,7 @@ import { readEnd } from '../io/untrusted.ts';
 import { fromOption, mmdebstrapCommand, type BasePlatform } from './archive.ts';
 import { removeTree } from '../io/remove-tree.ts';
 import { confine, confinedFolder, confinedSpaces, foldersOf, userOf } from './confinement.ts';
+import { baseFault } from './base-tar.ts';
 import { openGroup } from './control-groups.ts';
 import { withinDisk, type Du } from './disk-limit.ts';
 import { baseLimits, countsProcesses } from './limits.ts';
@@ -37,7 +38,11 @@ export const makeBaseArchive = (base: BaseArchive): Promise<Made> =>
   withinFetchTime(async (signal, isLate) => {
     const maps = mapsOf();
     const made = maps && (await canConfine()) ? await runConfined(base, maps, signal) : await runAsUser(base, signal);
-    if (made.code === 0 || made.isFull) return made;
+    if (made.isFull) return made;
+    if (made.code === 0) {
+      const fault = await baseFault(join(base.work, 'base.tar'), join(base.work, 'lists'));
+      return fault ? { ...made, code: 1, ended: fault } : made;
+    }
     if (made.exceeded) return { ...made, ended: `it took more ${made.exceeded} than a base may` };
     if (isLate()) return { ...made, ended: `it ${tookTooLong}` };
     return signal.aborted ? { ...made, ended: 'it was stopped' } : made;
@@ -138,9 +143,7 @@ async function runConfined(base: BaseArchive, maps: readonly string[], signal: A
     renameSync(join(temporary, 'lists'), join(work, 'lists'));
   }
   await asOwner('rm', '-rf', '--one-file-system', temporary);
-  return lstatSync(join(work, 'base.tar'), { throwIfNoEntry: false })?.isFile() === false
-    ? { ...made, code: 1, ended: 'its archive is no file' }
-    : made;
+  return made;
 }
 
 type Sources = BaseArchive['sources'];

@@ -6,6 +6,7 @@ import { isDigest, isObject, isStoredFile, isTexts } from '../model/stored.ts';
 import { exists, noteUse, privateFolder, readJson, sha256File, writeWhole, makeFolder } from '../io/files.ts';
 import { withMutex } from '../io/mutex.ts';
 import { programFault, reasonOf, run, type Outcome } from '../io/process.ts';
+import { baseFault, largestBase, largestLists } from './base-tar.ts';
 import { baseFolderName, baseLock, basesFolder, isWhole, keptFile, placeBase } from './base-folder.ts';
 import { ensureBase, listsDigest, prepareBase, wantedBase, type Base, type BaseRequest } from './base-system.ts';
 import type { Driver } from './driver.ts';
@@ -139,9 +140,6 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
   );
 }
 
-/** Most bytes of a base's archive and of its lists, unpacked: what is cut off has another digest than the record. */
-const [largestBase, largestLists] = [16 * 2 ** 30, 2 ** 30];
-
 /** Fetches a base from the store to its place below `folder`. */
 async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
   const { driver, store, state, name, architecture, wanted } = request;
@@ -153,6 +151,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   const work = join(folder, `fetch-${baseFolderName(wanted)}`);
   await driver.remove(work);
   mkdirSync(join(privateFolder(work), 'lists'));
+  // What is cut off has another digest than the record.
   const unzipped = await run('sh', [
     '-c',
     'gzip -d < "$1" | head -c "$5" > "$2" && gzip -d < "$3" | head -c "$6" | tar -x -C "$4"',
@@ -167,6 +166,8 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   if (unzipped.code !== 0) return cannotUnpack(name, unzipped);
   await keepPlainFiles(join(work, 'lists'));
   keepFlat(join(work, 'lists'));
+  const fault = await baseFault(join(work, 'base.tar'), join(work, 'lists'));
+  if (fault) return bad(error('base-failed', `the base of '${name}' in the store is refused: ${fault}`));
   if ((await sha256File(join(work, 'base.tar'))) !== wanted.digest) return lost('sound base', name, wanted.digest);
   // All runs on this machine share the state, so the digest must be verified: an untrusted run could store false
   // content.
