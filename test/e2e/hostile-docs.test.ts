@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -22,6 +22,14 @@ const packages: Record<string, Record<string, string>> = {
     ...Object.fromEntries(
       Array.from({ length: 11 }, (_, i) => [`xml/${i}.xml`, `<library>${'<class type="a"/>'.repeat(1000)}</library>`]),
     ),
+  },
+  pages_as_xml: {
+    'CMakeLists.txt': install('pages_as_xml', ''),
+    'doc/conf.py': "html_extra_path = ['extra']\n",
+    'doc/index.rst': 'Own\n===\n\nText.\n',
+    'doc/extra/a.xhtml': '<script xmlns="http://www.w3.org/1999/xhtml">1</script></meta>',
+    'doc/extra/B.XHT': '<a/>',
+    'doc/extra/c.html': '\u00a0<!DOCTYPE html><p>Text.</p>',
   },
   long_setting: {
     'CMakeLists.txt': install('long_setting', ''),
@@ -72,12 +80,21 @@ it('fails for names that no reader takes, and the documentation of others is mad
     long_name: why,
     long_setting: made,
     many_plugins: why,
+    pages_as_xml: made,
     reader: made,
     user: made,
   });
   expect(told()).toMatchObject({ lost: [], refused: [] });
   expect(readFileSync(join(folder, 'docs/d/user/index.html'), 'utf8')).toContain('The package user.');
   expect(readFileSync(join(folder, 'docs/d/endless_readme/doc/index.html'), 'utf8')).toContain('Text.');
+});
+
+it('has no pages that browsers read as XML, and the policy is the first in all others', () => {
+  const own = join(folder, 'docs/d/pages_as_xml/doc');
+  expect(readdirSync(own).filter((name) => /^.\.x?ht/i.test(name))).toEqual(['c.html']);
+  expect(readFileSync(join(own, 'c.html'), 'utf8')).toMatch(
+    /^<!DOCTYPE html><meta http-equiv="Content-Security-Policy" [^>]*>\u00a0<!DOCTYPE html><p>/,
+  );
 });
 
 it('is cached, whatever its settings are', async () => {

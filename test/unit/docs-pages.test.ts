@@ -19,6 +19,24 @@ it("a package's page has the content security policy before any of its content",
   expect(own.match(/Content-Security-Policy/g)).toHaveLength(1);
 });
 
+it('the policy stays the first of a page whatever characters are before it or between the words of the frame', () => {
+  const own = docPage({ ...frame, body: '<p>x</p>' });
+  const tag = /<meta http-equiv="Content-Security-Policy"[^>]*>/.exec(own)?.[0] ?? 'none';
+  const first = `<!DOCTYPE html>${tag}`;
+  for (const blank of ['\u00a0', '\v', '\u2028', '\u3000', '\ufeff']) {
+    expect(guardedPage(own.replace('html>\n', `html>${blank}`)).indexOf(tag), blank).toBe('<!DOCTYPE html>'.length);
+    expect(guardedPage(own.replace('<meta http', `<meta${blank}http`)).startsWith(first), blank).toBe(true);
+    // A byte order mark is one only at the very beginning.
+    const more = blank === '\ufeff' ? blank : '';
+    const page = guardedPage(`${more}${blank}<!DOCTYPE html><p>x</p>`);
+    expect(page.startsWith(more + first), blank).toBe(true);
+  }
+  expect(guardedPage('\ufeff\n<!doctype html><p>x</p>')).toBe(`\ufeff\n<!doctype html>${tag}<p>x</p>`);
+  expect(guardedPage(`\ufeff${own}`)).toBe(`\ufeff${own}`);
+  const folded = own.replace('html>\n', 'html>\r\n\t ');
+  expect(guardedPage(folded)).toBe(folded);
+});
+
 it('a picture from another host is replaced by its text; one of the site stays', () => {
   const shown = (html: string) => guardedPage(docPage({ ...frame, body: html })).split('tabindex="-1">')[1] ?? '';
   const badge = shown(

@@ -48,12 +48,19 @@ const start = '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">
  * by their texts.
  */
 export function guardedPage(html: string): string {
-  const shown = withoutOuterPictures(html);
-  const own = `${start}${policyTag}`;
-  if (shown.replace(/\s+/g, ' ').startsWith(own.replace(/\s+/g, ' '))) return shown;
-  const doctype = /^\s*<!DOCTYPE[^>]*>/i.exec(shown)?.[0] ?? '';
-  return `${doctype || '<!DOCTYPE html>'}${policyTag}${shown.slice(doctype.length)}`;
+  const mark = html.startsWith('\ufeff') ? '\ufeff' : '';
+  const shown = withoutOuterPictures(html.slice(mark.length));
+  if (oneBlank(shown.slice(0, 4 * guarded.length)).startsWith(guarded)) return mark + shown;
+  const doctype = /^[\t\n\f\r ]*<!DOCTYPE[^>]*>/i.exec(shown)?.[0] ?? '';
+  return `${mark}${doctype || '<!DOCTYPE html>'}${policyTag}${shown.slice(doctype.length)}`;
 }
+
+/**
+ * With one space for blanks, as HTML knows them: at any other character, a non-breaking space too, the body of a page
+ * begins, and a policy in it has no effect.
+ */
+const oneBlank = (html: string): string => html.replace(/[\t\n\f\r ]+/g, ' ');
+const guarded = oneBlank(`${start}${policyTag}`);
 
 /**
  * Replaces a picture from another host, such as a badge, by its alternative text: a browser would have to contact that

@@ -45,7 +45,7 @@ const ofTools =
 /** The pages that the tools wrote, and the first page of the API. */
 export async function pagesOf(organization: string, job: Job, results: DocResults): Promise<PageFile[]> {
   const { request, environment } = job;
-  const skip = (path: string) => ofTools.test(path) && path !== `${apiFolder}/index.html`;
+  const skip = (path: string) => noPage.test(path) || (ofTools.test(path) && path !== `${apiFolder}/index.html`);
   const pages = await takePages(environment.build, 'docs/pages', skip);
   const time = new Patience();
   const shape = (of: (page: PageFile) => boolean, make: (data: Buffer) => Buffer): void => {
@@ -85,7 +85,10 @@ export async function pagesOf(organization: string, job: Job, results: DocResult
 }
 
 /** Whether browsers open a file as a page. The extension's case does not matter. */
-const isPage = ({ path }: PageFile): boolean => /\.(x?html?|shtml|xht)$/i.test(path);
+const isPage = ({ path }: PageFile): boolean => /\.s?html?$/i.test(path);
+
+/** Pages that browsers read as XML: a policy in them has no effect in some browsers. Tools make none. */
+const noPage = /\.(xhtml?|xht)$/i;
 
 /**
  * Where Sphinx can't interpret a text, it links to a message that is not in the page. Removes that link; the warning is
