@@ -15,8 +15,11 @@ void call(Map given = [:]) {
         pipelineTriggers(o.cron && primary && !env.CHANGE_ID ? [cron(o.cron)] : []),
     ])
     List<String> words = []
-    if (env.CHANGE_ID) { words.addAll(['--request=' + env.CHANGE_ID, '--target=' + env.CHANGE_TARGET]) }
-    else if (env.TAG_NAME) { words.addAll(['--tag=' + env.TAG_NAME]) }
+    if (env.CHANGE_ID) {
+        // Pull requests of several distro repositories may have a common store, and the same numbers.
+        words.addAll(['--request=' + (env.JOB_NAME ?: '') + ' ' + env.CHANGE_ID, '--target=' + env.CHANGE_TARGET])
+        words.addAll(['--title=pull request ' + env.CHANGE_ID + ' into ' + env.CHANGE_TARGET])
+    } else if (env.TAG_NAME) { words.addAll(['--tag=' + env.TAG_NAME]) }
     else if (env.BRANCH_NAME) { words.addAll(['--branch=' + env.BRANCH_NAME]) }
     else { words.addAll(['--branch', 'main']) }
     if (primary && !env.CHANGE_ID && !env.TAG_NAME) { words.addAll(['--primary']) }

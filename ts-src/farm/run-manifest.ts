@@ -249,14 +249,20 @@ export function testedIn({ plan, tested }: Pick<RunManifest, 'plan' | 'tested'>)
   );
 }
 
-/** A namespace in the store for an external name, such as a pull request's or a job's. */
+/** A name in the store for an external name, such as a channel's. */
 export const namespaceName = (text: string): string =>
   `${
     text
       .replace(/[^A-Za-z0-9._-]+/g, '-')
-      .replace(/^[.-]+/, '')
+      .replace(/^[._-]+/, '')
       .slice(0, 60) || 'change'
-  }-${sha256(text).slice(0, 8)}`;
+  }-${sha256(text).slice(0, 16)}`;
+
+/**
+ * The namespace of a change in the store. A pull request and a job never share one, whatever their names are: what one
+ * builds would be taken for the other's.
+ */
+export const changeNamespace = (of: 'request' | 'job', text: string): string => namespaceName(`${of} ${text}`);
 
 /** Applies results of tasks to a graph. */
 export function applyResults(graph: TaskGraph, tasks: readonly TaskResult[]): void {

@@ -1,5 +1,6 @@
 import { append } from '../model/lists.ts';
 import type { TaskResult, TaskState } from '../model/result.ts';
+import { shortened } from '../text/cut.ts';
 import { plural } from './diagnostics.ts';
 
 export const duration = (milliseconds: number): string => {
@@ -66,6 +67,9 @@ export function renderSummary(
   return `${lines.join('\n')}\n`;
 }
 
+/** A text of others as a part of a line: the lines after a headline are read as facts about the run. */
+const onOneLine = (text: string): string => shortened(text.replace(/\s+/g, ' '), 400);
+
 /** One line about a run, for Jenkins' description of a build. */
 export function renderHeadline(
   title: string,
@@ -107,7 +111,7 @@ export function renderHeadline(
       ? [`ABI of ${abi.slice(0, 3).join(', ')}${abi.length > 3 ? ` and ${abi.length - 3} more` : ''} changes`]
       : []),
   ];
-  return `${title}: ${parts.join(', ') || 'nothing to do'}\n`;
+  return `${onOneLine(title)}: ${onOneLine(parts.join(', ') || 'nothing to do')}\n`;
 }
 
 /** A scope and target of which a preview knows nothing. */

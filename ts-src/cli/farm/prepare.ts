@@ -28,7 +28,7 @@ import { farmState } from './work.ts';
 import {
   newRunId,
   noteRun,
-  namespaceName,
+  changeNamespace,
   saveRunManifest,
   saveShard,
   documentedIn,
@@ -117,8 +117,7 @@ async function readRun(values: PrepareValues, packages: string[], workspace: Wor
   const unpublished = values.publish === true ? publishingFaultsOf(values, distro, policy) : [];
   if (unpublished.length) return refused(unpublished);
   // What a change builds is untrusted, so it gets its own namespace in the store.
-  const namespace =
-    policy.kind === 'request' ? namespaceName(values.request || values.title || values.change || 'change') : undefined;
+  const namespace = policy.kind === 'request' ? namespaceOf(values) : undefined;
   const store = await openStore(values.store ?? distro.store, root, state, namespace);
   const readable = await withLock(values, store, policy, root, state);
   if ('code' in readable) return refused([readable]);
@@ -133,6 +132,9 @@ async function readRun(values: PrepareValues, packages: string[], workspace: Wor
   if (read.difference !== undefined) writeMessage(`\nwhat this changes:\n${read.difference}\n`);
   return { values, workspace, policy, namespace, store, read, files, diagnostics };
 }
+
+const namespaceOf = ({ request, title, change }: PrepareValues): string =>
+  request ? changeNamespace('request', request) : changeNamespace('job', title || change || 'change');
 
 function refused(diagnostics: readonly Diagnostic[]): undefined {
   showDiagnostics(diagnostics);
