@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { junitOf, shortCase, type TestRun } from '../../ts-src/engine/build/tests.ts';
-import { readElf } from '../../ts-src/inspect/elf.ts';
+import { elfRoom, readElf } from '../../ts-src/inspect/elf.ts';
+import { describe as describeFiles } from '../../ts-src/inspect/interface.ts';
+import { sha256 } from '../../ts-src/model/digest.ts';
 import { memberFaults } from '../../ts-src/inspect/members.ts';
 import { copyrightNotices } from '../../ts-src/inspect/notices.ts';
 import { readXml } from '../../ts-src/inspect/result-xml.ts';
@@ -241,6 +243,23 @@ describe('programs and libraries', () => {
     expect(ran).toBeLessThan(most);
     expect(readElf(library(11, 0, symbols(1000), 'name'))?.exports).toHaveLength(1000);
     expect(readElf(library(11, 0, symbols(1_000_001), ''))).toBeUndefined();
+    // A sparse file is large, and takes no disk.
+    const sparse = Buffer.concat([library(11, 0, symbols(300_000), 'n'.repeat(1000)), Buffer.alloc(160 << 20)]);
+    expect(readElf(sparse)).toBeUndefined();
+    const needs = Buffer.alloc(16 * 5_000_000);
+    for (let at = 0; at < needs.length; at += 16) needs.writeUInt8(1, at);
+    expect(readElf(library(6, 0, needs, ''))).toBeUndefined();
+  });
+
+  it('share the memory of a package: those that are left over count with every byte', () => {
+    const room = elfRoom(1 << 20);
+    const one = library(11, 0, symbols(10_000), 'name');
+    expect([readElf(one, room)?.exports.length, readElf(one, room)]).toEqual([10_000, undefined]);
+    const stage = mkdtempSync(join(tmpdir(), 'slipway-libraries-'));
+    writeFileSync(join(stage, 'a.so'), library(11, 0, symbols(1), 'name'));
+    const [part] = describeFiles(stage).parts;
+    rmSync(stage, { recursive: true });
+    expect(part?.api).toBe(`0 ${sha256(JSON.stringify([null, [], ['name func global']]))}`);
   });
 });
 

@@ -15,11 +15,23 @@ const mostSymbols = 1_000_000;
 
 const types = ['notype', 'object', 'func', 'section', 'file', 'common', 'tls'];
 
-/** Undefined if it is not an ELF file, or damaged. */
-export function readElf(data: Buffer): Elf | undefined {
+/**
+ * Bytes of names that may be read of all files of a package together: a million symbols may have one long name, and
+ * libraries may have millions of others that they need.
+ */
+export interface ElfRoom {
+  left: number;
+}
+export const elfRoom = (bytes = 256 << 20): ElfRoom => ({ left: bytes });
+
+/** About what a name takes in memory besides its characters. */
+const ofName = 64;
+
+/** Undefined if it is not an ELF file, or damaged, or has more names than there is room for. */
+export function readElf(data: Buffer, room = elfRoom()): Elf | undefined {
   if (data.length < 52 || data.readUInt32BE(0) !== 0x7f454c46) return undefined;
   try {
-    return parse(data);
+    return parse(data, room);
   } catch (e) {
     if (e instanceof RangeError) return undefined;
     throw e;
@@ -38,13 +50,13 @@ interface Section {
 class ElfData {
   readonly wide: boolean;
   private readonly little: boolean;
-  /** Budget of characters to read: many symbols may point into one long text. */
-  private room: number;
 
-  constructor(private readonly data: Buffer) {
+  constructor(
+    private readonly data: Buffer,
+    private readonly room: ElfRoom,
+  ) {
     this.wide = data[4] === 2;
     this.little = data[5] === 1;
-    this.room = 2 * data.length;
   }
 
   u8(at: number): number {
@@ -67,8 +79,9 @@ class ElfData {
   text(at: number): string {
     const end = this.data.indexOf(0, at);
     if (at >= this.data.length || end < 0) throw new RangeError('a string outside the file');
-    this.room -= end - at;
-    if (this.room < 0) throw new RangeError('its strings are longer than the file');
+    const size = ofName + end - at;
+    if (size > this.room.left) throw new RangeError('its names take more memory than there is room for');
+    this.room.left -= size;
     return this.data.toString('latin1', at, end);
   }
 
@@ -108,8 +121,8 @@ class ElfData {
   }
 }
 
-function parse(data: Buffer): Elf {
-  const file = new ElfData(data);
+function parse(data: Buffer, room: ElfRoom): Elf {
+  const file = new ElfData(data, room);
   const sections = file.sections();
   const interpreted = file.interpreted();
   const { soname, needed } = readDynamic(file, sections);

@@ -5,7 +5,7 @@ import { digestHeld, LeftBehindError, mostNames, readHeld, shownName } from '../
 import { sha256 } from '../model/digest.ts';
 import type { Interface } from '../model/result.ts';
 import { withoutComments } from './comments.ts';
-import { readElf, type Elf } from './elf.ts';
+import { elfRoom, readElf, type Elf } from './elf.ts';
 import { NamedFiles, visibleMetadata } from './for-people.ts';
 import { visibleManifest } from './visible-manifest.ts';
 
@@ -69,6 +69,7 @@ export function describe(stage: string): Description {
   };
   let loads = false;
   let offers = false;
+  const room = elfRoom();
   const parts = files.map((f): Part => {
     if (f.link !== undefined) {
       const link = whole(f, `-> ${f.link}`);
@@ -79,7 +80,7 @@ export function describe(stage: string): Description {
       const full = whole(f, digestHeld(stage, f.path));
       return { path: f.path, full, code: full, api: full, tool: full };
     }
-    const elf = readElf(data);
+    const elf = readElf(data, room);
     const binary = elf && describeBinary(f, data, elf, context.cmake);
     loads ||= binary?.loads ?? callsForeignCode(f, data);
     offers ||= binary?.offers ?? false;
@@ -139,7 +140,7 @@ function describeBinary(
   const entire: Part = { path: f.path, full, code: full, api: full, tool: full };
   if (elf.kind === 'library') {
     if (/\/(site|dist)-packages\//.test(f.path)) return { part: entire, loads: true, offers: false };
-    const text = whole(f, sha256(JSON.stringify([elf.soname, elf.needed, elf.exports])));
+    const text = whole(f, digestOf(elf));
     const symbols = [`soname ${elf.soname ?? 'none'}`, ...elf.needed.map((n) => `needs ${n}`), ...elf.exports];
     return { part: { ...entire, api: text, tool: text, symbols }, loads: false, offers: false };
   }
@@ -148,6 +149,17 @@ function describeBinary(
   return offered
     ? { part: entire, loads: true, offers: true }
     : { part: { ...entire, api: whole(f, 'a program') }, loads: true, offers: false };
+}
+
+/** Digest of JSON, which may be longer than a text may be. */
+function digestOf({ soname, needed, exports }: Elf): string {
+  const hash = createHash('sha256').update(`[${JSON.stringify(soname ?? null)}`);
+  for (const names of [needed, exports]) {
+    hash.update(',[');
+    names.forEach((name, i) => hash.update(`${i ? ',' : ''}${JSON.stringify(name)}`));
+    hash.update(']');
+  }
+  return hash.update(']').digest('hex');
 }
 
 /** Whether a Python file or a script loads libraries itself. */
