@@ -8,7 +8,9 @@ import { baseFolderName } from '../../ts-src/sandbox/base-folder.ts';
 import { ensureBase, listsDigest, wantedBase } from '../../ts-src/sandbox/base-system.ts';
 import type { Platform } from '../../ts-src/model/distro.ts';
 import type { Driver } from '../../ts-src/sandbox/driver.ts';
+import { downloadsFolder } from '../../ts-src/sandbox/fetched-packages.ts';
 import { keepBase, storedBase } from '../../ts-src/sandbox/stored-base.ts';
+import { SystemLayers } from '../../ts-src/sandbox/system-layers.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';
 import { sha256 } from '../../ts-src/model/digest.ts';
@@ -71,6 +73,62 @@ it("a base from an untrusted run is verified before it enters the machine's stat
   expect(await take({ tar, lists: sound, packages: ['evil=1'], made: 1 })).toEqual(['apt=2', 'dpkg=1']);
   // Lists whose digest begins like another's are found within hours: the folder has more of it.
   expect(baseFolderName({ digest: wanted.digest, archive }).length).toBeGreaterThan(40);
+});
+
+it('no lists of an untrusted run, however apt reads them, make a layer of trusted runs', async () => {
+  const state = join(folder, 'layered');
+  const stanza = (more: string, name = 'lib') => `Package: ${name}\nVersion: 1\nArchitecture: amd64\n${more}\n\n`;
+  const listed = `SHA256: ${sha256('lib')}`;
+  const own = stanza(listed);
+  const forms = {
+    ours: own,
+    // apt takes the first of two that have one version, blanks before a colon, and lines that end with two characters.
+    undigested: `${stanza('Depends: evil')}${own}`,
+    spaced: stanza(`Depends : evil\n${listed}`),
+    hidden: `${stanza('', 'none').trimEnd()}\n\r\n${stanza('Depends: evil')}${own}`,
+  };
+  const inRoots: Driver = {
+    ...driver,
+    unpack: (_: string, root: string) => {
+      mkdirSync(join(root, 'var/lib/dpkg'), { recursive: true });
+      writeFileSync(join(root, 'var/lib/dpkg/status'), '');
+      return Promise.resolve(ended);
+    },
+    enter: ({ binds, root }) => {
+      const place = binds.find((b) => b.to === '/fetched');
+      if (place) writeFileSync(join(place.from, 'lib_1_amd64.deb'), 'lib');
+      if (root.keep) mkdirSync(root.keep, { recursive: true });
+      return Promise.resolve({ ...ended, stdout: 'dpkg=1\n' });
+    },
+  };
+  const tar = join(folder, 'layered.tar.gz');
+  writeFileSync(tar, execFileSync('gzip', { input: 'base' }));
+  const takenBy = async (namespace: string | undefined, text: string) => {
+    const lists = mkdtempSync(join(folder, 'forms-'));
+    writeFileSync(join(lists, 'deb_Packages'), text);
+    const wanted = { digest: sha256('base'), archive: await listsDigest(lists) };
+    const store = await openStore(`file:${folder}/layers-store`, folder, state, namespace);
+    execFileSync('tar', ['-czf', `${lists}.tar.gz`, '-C', lists, '.']);
+    const kept = { tar: await store.put(tar), lists: await store.put(`${lists}.tar.gz`), packages: [], made: 1 };
+    await store.writeJson(`bases/${wanted.digest}-${wanted.archive.slice(0, 16)}.json`, kept);
+    const request = { driver: inRoots, store, state, name: 'p', architecture: 'amd64', wanted };
+    const base = await storedBase({ ...request, progress: () => undefined });
+    if (!base.ok) throw new Error(base.diagnostics[0]?.message);
+    const room = { driver: inRoots, state, base: base.value, log: join(folder, 'log'), namespace };
+    const made = await new SystemLayers({ ...room, proxy: () => Promise.resolve(undefined) }).root(['lib=1']);
+    if (!made.ok) throw new Error(made.diagnostics[0]?.message);
+    return { layer: made.value[0] ?? '', downloads: downloadsFolder(state, base.value), ...base.value };
+  };
+  const theirs = [];
+  for (const text of Object.values(forms).slice(1)) theirs.push(await takenBy('pr', text));
+  const ours = await takenBy(undefined, forms.ours);
+  for (const { layer, downloads, archive } of theirs) {
+    expect(layer).not.toBe(ours.layer);
+    // Half of a digest is found within months by many machines.
+    expect(downloads.endsWith(`/${archive}`)).toBe(true);
+  }
+  // A base that the trusted namespace has, too, is the same for all.
+  expect((await takenBy('pr', forms.ours)).layer).toBe(ours.layer);
 });
 
 it('cached values of the state come from the trusted namespace only', async () => {

@@ -179,7 +179,9 @@ async function imageLayers(survey: Survey): Promise<MachineThing[]> {
 /** Fetched packages, in a folder for each archive snapshot; a former version kept all of them in one folder. */
 const archives = (survey: Survey): MachineThing[] => [
   ...plain(survey, 'downloads', 'archives', /\.deb$/, 0),
-  ...entries(survey.state, 'archives', /^(\.new-|[0-9a-f]{16}$)/).flatMap((name) => snapshot(survey, name)),
+  ...entries(survey.state, 'archives', /^(\.new-|[0-9a-f]{16}(?:[0-9a-f]{48})?$)/).flatMap((name) =>
+    snapshot(survey, name),
+  ),
 ];
 
 function snapshot(survey: Survey, name: string): MachineThing[] {

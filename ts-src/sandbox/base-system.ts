@@ -42,6 +42,8 @@ export interface Base {
   /** Seconds since 1970. */
   made: number;
   sources: string;
+  /** Only an untrusted run says that its root and its lists belong together. */
+  foreign?: true;
 }
 
 /** The inputs of a base and their digest. Machines with the same digest want the same base. */

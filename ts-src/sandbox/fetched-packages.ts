@@ -8,9 +8,10 @@ import { isDebFile, mirrorName } from './package-mirror.ts';
 /**
  * The folder of .deb files that apt fetched for a base: one for each archive snapshot, since archives have packages
  * with the same name, version and architecture, but other content. It has the folder `partial`, which apt requires.
+ * Lists of an untrusted run may have a digest that begins like another's, so their folder has all of it.
  */
-export function downloadsFolder(state: string, base: Pick<Base, 'archive'>): string {
-  const folder = join(privateFolder(join(state, 'archives')), mirrorName(base.archive));
+export function downloadsFolder(state: string, { archive, foreign }: Pick<Base, 'archive' | 'foreign'>): string {
+  const folder = join(privateFolder(join(state, 'archives')), foreign ? archive : mirrorName(archive));
   makeFolder(join(folder, 'partial'), 0o700);
   return folder;
 }

@@ -24,9 +24,13 @@ interface KeptBase {
   made: number;
 }
 
-/** The record of a base in the store; undefined if it is missing or damaged. */
-async function keptBase(store: Store, { digest, archive }: StoredRequest['wanted']): Promise<KeptBase | undefined> {
-  const kept = await store.readJson<Partial<KeptBase>>(nameOf(digest, archive));
+/** The record of a base in the store; undefined if it is missing or damaged. `read`: of which namespaces. */
+async function keptBase(
+  store: Store,
+  { digest, archive }: StoredRequest['wanted'],
+  read: 'readJson' | 'readShared' = 'readJson',
+): Promise<KeptBase | undefined> {
+  const kept = await store[read]<Partial<KeptBase>>(nameOf(digest, archive));
   const { tar, lists, packages, made } = kept ?? {};
   if (!isStoredFile(tar) || !isStoredFile(lists) || typeof made !== 'number') return undefined;
   return isTexts(packages) ? { tar, lists, packages, made } : undefined;
@@ -143,7 +147,8 @@ export async function storedBase(request: StoredRequest): Promise<Result<Base>> 
 /** Fetches a base from the store to its place below `folder`. */
 async function fetchBase(request: StoredRequest, folder: string): Promise<Result<Base>> {
   const { driver, store, state, name, architecture, wanted } = request;
-  const stored = await keptBase(store, wanted);
+  const shared = await keptBase(store, wanted, 'readShared');
+  const stored = shared ?? (await keptBase(store, wanted));
   if (!stored) return lost('base', name, wanted.digest);
   request.progress(`fetching the base system of ${name} (${architecture}) from the store`);
   const [tar, lists] = [await store.path(stored.tar), await store.path(stored.lists)];
@@ -176,7 +181,7 @@ async function fetchBase(request: StoredRequest, folder: string): Promise<Result
   if (unpacked.code !== 0) return cannotUnpack(name, unpacked);
   const final = join(folder, baseFolderName(wanted));
   await placeBase(driver, work, final);
-  const base = baseIn(final, wanted, stored);
+  const base: Base = { ...baseIn(final, wanted, stored), ...(shared ? {} : { foreign: true }) };
   const prepared = await prepareBase(driver, state, base);
   return prepared.ok ? good({ ...base, packages: prepared.value }) : prepared;
 }

@@ -51,10 +51,16 @@ export class SystemLayers {
     return making;
   }
 
-  /** A layer's name says what is in it: the base, and the content of the packages, which archives may differ in. */
+  /**
+   * A layer's name says what is in it: the base, and the content of the packages, which archives may differ in. What an
+   * untrusted run gives as lists, apt may read otherwise than this program: it installs more, or other files. So all of
+   * these lists are in the name, and a trusted run, which has other lists, has other layers.
+   */
   private idOf(set: readonly string[]): string {
-    const contents = set.map((pinned) => this.downloads.listed()?.contentOf(pinned) ?? this.room.base.archive);
-    return sha256(JSON.stringify([this.room.base.digest, set, contents])).slice(0, 24);
+    const { digest, archive, foreign } = this.room.base;
+    const contentOf = (pinned: string): string => this.downloads.listed()?.contentOf(pinned) ?? archive;
+    const contents = foreign ? { lists: archive } : set.map(contentOf);
+    return sha256(JSON.stringify([digest, set, contents])).slice(0, 24);
   }
 
   /** An existing layer can be used even if its packages are no longer available for the mirror. */
