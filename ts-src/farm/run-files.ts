@@ -11,6 +11,10 @@ import type { Distro } from '../model/distro.ts';
 export const runFolder = (state: string, id: string, untrusted: string | undefined): string =>
   join(state, 'cache/runs', inNamespace(id, untrusted));
 
+/** The same for the logs of its tasks, which their results name. */
+export const runOutput = (state: string, id: string, untrusted: string | undefined): string =>
+  join(state, 'runs', inNamespace(id, untrusted));
+
 /** Writes the distro repository's files of a run, in base64 by path, to a folder. Returns the folder. */
 export function writeFiles(files: Readonly<Record<string, string>>, folder: string): string {
   for (const [path, content] of Object.entries(files))

@@ -30,6 +30,7 @@ import { checkOwnFolder } from '../../read/own-folder.ts';
 import { cleanUp } from '../clean-up.ts';
 import { driverOf, limitsOf, runOptions } from '../run-options.ts';
 import { keepResult } from '../../farm/result.ts';
+import { runOutput } from '../../farm/run-files.ts';
 import { loadRun, type Loaded } from '../../farm/run-manifest.ts';
 import { planOfTasks, Worker } from '../../farm/worker.ts';
 
@@ -230,7 +231,7 @@ async function doTasks(
   numbers: readonly number[],
   signal: AbortSignal,
 ): Promise<number> {
-  const output = join(session.input.state, 'runs', loaded.bundle.id);
+  const output = runOutput(session.input.state, loaded.bundle.id, loaded.bundle.untrusted);
   const progress: Progress = {
     ...notesOnly((line) => writeNote(`${line}\n`)),
     started: (t) => writeNote(`${{ build: 'building', test: 'testing', docs: 'documenting' }[t.kind]} ${t.id}\n`),
