@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Copies this machine's shell and cat with their libraries: a root that is made at once. */
 const copyPrograms = `mkdir -p "$1/bin" "$1/usr/bin" "$1/proc" "$1/dev" "$1/tmp"
-for name in sh cat; do
+for name in sh cat perl; do
   file=$(readlink -f "$(command -v "$name")")
   cp "$file" "$1/bin/$name"
   cp "$file" "$1/usr/bin/$name"
@@ -51,5 +51,29 @@ describe.runIf(process.getuid?.() === 0)('a build', () => {
     expect(
       lines.filter((line) => /^(Uid|Gid|Groups|Cap\w+|NoNewPrivs):/.test(line)).map((line) => line.trim()),
     ).toEqual(['Uid: 2000 2000 2000 2000', 'Gid: 2000 2000 2000 2000', 'Groups:', ...none, 'NoNewPrivs: 1']);
+  });
+
+  it('takes nothing from others that the kernel counts for the whole machine: terminals, asynchronous I/O', async () => {
+    const at = (name: string) => join(folder, 'counted', name);
+    execFileSync('sh', ['-euc', copyPrograms, 'sh', at('base')]);
+    mkdirSync(at('build'));
+    // io_setup(2) takes the number of requests, and where to put the context.
+    const script = `my @held;
+while (@held < 900) { open(my $terminal, '+<', '/dev/ptmx') or last; push @held, $terminal }
+my $context = pack 'Q', 0;
+print @held + 0, ' ', syscall($ARGV[0], 1, $context), "\\n"`;
+    const log = at('log');
+    const outcome = await unshareDriver().enter({
+      root: { layers: [at('base')] },
+      network: false,
+      user: 'builder',
+      work: at('work'),
+      binds: [{ from: at('build'), to: '/build' }],
+      env: {},
+      log,
+      command: ['perl', '-e', script, process.arch === 'x64' ? '206' : '0'],
+    });
+    expect(outcome.code, readFileSync(log, 'utf8')).toBe(0);
+    expect(readFileSync(log, 'utf8')).toBe('256 -1\n');
   });
 });

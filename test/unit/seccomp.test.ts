@@ -82,6 +82,8 @@ describe('the filter of containers', () => {
     expect(script).toContain(`0x${flags.toString(16)}`);
     expect(of(false, 'ioctl').map((a) => `0x${a.valueTwo?.toString(16)}`)).toEqual(['0x5800', '0x5412', '0x541c']);
     expect(script).toMatch(/0xff00\);\n +\$add->\(\$equal, 0, 1, 0x5800/);
+    expect(script.match(/io_setup => (\d+)/g)).toEqual(['io_setup => 206', 'io_setup => 0']);
+    expect(seccompProfile(false)).toContain('{"names":["io_setup"],"action":"SCMP_ACT_ERRNO","errnoRet":38}');
     expect(script.match(/fallocate => .*,/g)).toEqual([
       'fallocate => 285, prlimit => 302, setrlimit => 160,',
       'fallocate => 47, prlimit => 261, setrlimit => 164,',

@@ -8,7 +8,7 @@ import type { Lockfile } from '../model/lockfile.ts';
 import { redacted } from '../model/urls.ts';
 import type { Plan, PlannedPackage } from '../model/plan.ts';
 import type { BriefRecord, BriefTest, TaskResult } from '../model/result.ts';
-import { isRunManifest, isShard } from '../model/stored-run.ts';
+import { isOpenRecord, isRunManifest, isShard } from '../model/stored-run.ts';
 import { readJson, writeWhole, makeFolder } from '../io/files.ts';
 import type { RunPolicy } from '../plan/branch-policy.ts';
 import { openStore } from '../store/open-store.ts';
@@ -96,6 +96,14 @@ interface OpenRun {
   ended: boolean;
 }
 
+/** Writers of a namespace write this record, too, and a run tells of it. */
+async function openRun(store: Store, name: string): Promise<OpenRun | undefined> {
+  const kept = await store.readJson<unknown>(name);
+  return isOpenRun(kept) ? kept : undefined;
+}
+
+const isOpenRun = (value: unknown): value is OpenRun => isOpenRecord(value);
+
 const openName = (name: string): string => `runs/open/${namespaceName(name)}.json`;
 
 /** The name of a sequence of runs: its channel, or a change's namespace. */
@@ -109,10 +117,10 @@ export async function noteRun(
   url: string | undefined,
 ): Promise<string | undefined> {
   const name = openName(lineOf(run));
-  const before = await store.readJson<OpenRun>(name);
+  const before = await openRun(store, name);
   await store.writeJson(name, { id: run.id, begun: run.begun, url, ended: false } satisfies OpenRun);
   // A build that plans again because its agent vanished has lost no run.
-  if (!before || before.ended || !Number.isInteger(before.begun) || Math.abs(before.begun) > 1e14) return undefined;
+  if (!before || before.ended) return undefined;
   if (url !== undefined && before.url === url) return undefined;
   const when = new Date(before.begun).toISOString().slice(0, 16).replace('T', ' ');
   return (
@@ -124,7 +132,7 @@ export async function noteRun(
 /** Records that a run has its report. */
 export async function closeRun(store: Store, run: RunManifest): Promise<void> {
   const name = openName(lineOf(run));
-  const open = await store.readJson<OpenRun>(name);
+  const open = await openRun(store, name);
   if (open?.id === run.id) await store.writeJson(name, { ...open, ended: true } satisfies OpenRun);
 }
 

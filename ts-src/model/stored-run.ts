@@ -170,6 +170,14 @@ export const isRunManifest: Check = shape({
   begun: time,
 });
 
+/** Checks the record of the last run of a name. Its URL is as `prepare` takes it from Jenkins. */
+export const isOpenRecord: Check = shape({
+  id: text(/^\d{14}-[0-9a-f]{8}$/),
+  begun: time,
+  url: optional(text(/^https?:\/\/[\x21-\x7e]{1,500}$/)),
+  ended: boolean,
+});
+
 const runId = text(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9][A-Za-z0-9._/-]*$/, 600);
 /** Checks a shard. */
 export const isShard: Check = shape({

@@ -81,6 +81,8 @@ export function seccompProfile(network: boolean): string {
       refuse(Object.values(refusedCalls).flat(), notPermitted),
       // clone3 has its flags in memory, which a filter can't read. The C library falls back to clone.
       refuse(['clone3'], noSuchCall),
+      // The kernel counts requests of asynchronous I/O for the whole machine. Programs then do without.
+      refuse(['io_setup'], noSuchCall),
       // Takes all of a disk before anyone can measure. Programs then write instead.
       refuse(['fallocate'], unsupported),
       refuse(['ioctl'], noSuchControl, {
