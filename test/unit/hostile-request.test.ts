@@ -151,6 +151,48 @@ it("a pull request can't read files of this machine through a package's symlink"
   expect(found.diagnostics.map((d) => d.code)).toContain('file-outside');
 });
 
+it('a pull request does not learn which files this machine has', async () => {
+  const write = (path: string, text: string): void => {
+    mkdirSync(dirname(join(folder, 'asking', path)), { recursive: true });
+    writeFileSync(join(folder, 'asking', path), text);
+  };
+  write(
+    'distro.yaml',
+    'organization: acme\ndistributions: {d: {platforms: [bookworm], folders: [src], ros_version: 1}}\n' +
+      'platforms: {bookworm: {os: debian, release: bookworm}}\n',
+  );
+  write('src/own/package.xml', '<package/>');
+  write('../there/package.xml', '');
+  git('asking', 'init', '-q', '-b', 'main');
+  commit('asking');
+  const told = async (links: Record<string, string>) => {
+    git('asking', 'checkout', '-q', '-B', 'request', 'main');
+    for (const [path, target] of Object.entries(links)) {
+      mkdirSync(dirname(join(folder, 'asking', path)), { recursive: true });
+      symlinkSync(target, join(folder, 'asking', path));
+    }
+    commit('asking');
+    const values = { distro: join(folder, 'asking/distro.yaml'), state: join(folder, 'state'), request: '9' };
+    const workspace = await trustedWorkspace({ ...values, target: 'main' });
+    if (!workspace.ok) return workspace.diagnostics.map((d) => d.code);
+    const found = await readDistribution(workspace.value, 'd', undefined, new Map(), {});
+    return found.diagnostics.map((d) => d.code).filter((code) => /^(file-missing|folder-link)$/.test(code));
+  };
+  const asked = (there: string) => [
+    { 'src/a/package.xml': join(folder, there, 'package.xml') },
+    { 'src/a': join(folder, there) },
+    { 'src/a': `../../${there}` },
+    // By way of it, back to the repository.
+    { 'src/a': join(folder, there, '../asking/src/own') },
+    { link: join(folder, there) },
+    { link: `../${there}/../asking/src` },
+  ];
+  for (const [i, links] of asked('there').entries())
+    expect(await told(links), JSON.stringify(links)).toEqual(await told(asked('missing')[i] ?? {}));
+  expect(await told({ link: 'src/own', again: 'link/../../src' })).toEqual([]);
+  expect(await told({ 'src/a': 'own' })).toEqual(['folder-link']);
+});
+
 it('a name that git reads as a commit of the pull request is no target branch', async () => {
   write('named/a', 'a');
   git('named', 'init', '-q', '-b', 'main');

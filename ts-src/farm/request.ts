@@ -1,5 +1,5 @@
 import { join, normalize, relative, resolve } from 'node:path';
-import { leadsOut } from '../io/files.ts';
+import { leadsOut } from '../io/links.ts';
 import { bad, error, good, warning, type Diagnostic, type Result } from '../model/diagnostics.ts';
 import type { Distro } from '../model/distro.ts';
 import { checkoutRef, git } from '../read/git/git.ts';

@@ -15,7 +15,6 @@ import {
   openSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -239,15 +238,6 @@ export function privateFolder(path: string): string {
 export function olderThanADay(path: string): boolean {
   try {
     return Date.now() - statSync(path).mtimeMs > 86_400_000;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a path below a folder is a symlink out of the folder, or lies below one. */
-export function leadsOut(root: string, path: string): boolean {
-  try {
-    return !`${realpathSync(join(root, path))}/`.startsWith(`${realpathSync(root)}/`);
   } catch {
     return false;
   }

@@ -11,6 +11,7 @@ import { largestManifest, nameDespiteErrors, parseManifest } from './manifest/ma
 import { ignoreMarkers } from './packages.ts';
 import { backendOf } from './pyproject.ts';
 import { codeOf, messageOf } from '../io/faults.ts';
+import { leadsOut } from '../io/links.ts';
 
 /** A package in a local folder, found by colcon's rules: paths of its folder and of the repository around it. */
 export interface FolderPackage {
@@ -25,12 +26,17 @@ const maximumDepth = 100;
 
 /**
  * Finds packages below a folder: no nested ones, none below an ignore marker or a hidden folder. The top-level folder
- * names the repository. Symlinks are not followed; those to packages are reported. Calls `lost` with the names of
- * packages whose manifest has errors.
+ * names the repository. Symlinks are not followed; those to packages are reported, with `confined` only those in the
+ * root. Calls `lost` with the names of packages whose manifest has errors.
  */
-export function readFolder(root: string, folder: string, lost?: (name: string) => void): Result<FolderPackage[]> {
+export function readFolder(
+  root: string,
+  folder: string,
+  { lost, confined }: { lost?: (name: string) => void; confined?: boolean } = {},
+): Result<FolderPackage[]> {
   const faults = new Faults(`the folder ${folder}`);
   const packages: FolderPackage[] = [];
+  const outside = (path: string) => (name: string) => confined === true && leadsOut(root, join(folder, path, name));
   const stack: { path: string; depth: number }[] = [{ path: '', depth: 0 }];
   for (let at = stack.pop(); at; at = stack.pop()) {
     const { path, depth } = at;
@@ -53,7 +59,7 @@ export function readFolder(root: string, folder: string, lost?: (name: string) =
     }
     if (entries.some((e) => ignoreMarkers.has(e.name))) continue;
     for (const e of entries)
-      if (e.isSymbolicLink()) faults.add(linkTold(join(root, folder, path), join(folder, path), e.name));
+      if (e.isSymbolicLink()) faults.add(linkTold(join(root, folder, path), join(folder, path), e.name, outside(path)));
       else if (e.name === 'package.xml' && !e.isFile()) faults.add([noManifest(join(folder, path, e.name))]);
     if (entries.some((e) => e.name === 'package.xml' && e.isFile())) {
       const file = join(folder, path, 'package.xml');
@@ -87,10 +93,13 @@ const noManifest = (file: string): Diagnostic =>
     hint: 'replace it with a manifest, or remove it; to ignore the folder, put a file COLCON_IGNORE there',
   });
 
-/** Reports a symlink to a package or a manifest: a build uses only files in the folder itself. */
-function linkTold(at: string, shown: string, name: string): Diagnostic[] {
+/**
+ * Reports a symlink to a package or a manifest: a build uses only files in the folder itself. `outside`: whether a path
+ * beside it counts as missing, because it leads to files of this machine.
+ */
+function linkTold(at: string, shown: string, name: string, outside: (path: string) => boolean): Diagnostic[] {
   const manifest = name === 'package.xml' ? name : join(name, 'package.xml');
-  if (!existsSync(join(at, manifest))) {
+  if (outside(manifest) || !existsSync(join(at, manifest))) {
     return name === manifest ? [noManifest(join(shown, name))] : [];
   }
   return [

@@ -103,7 +103,10 @@ export class PackageCollection {
 
   /** Adds the packages in a folder of the distro repository, from its current files. */
   addFolder(workspace: Workspace, folder: string): void {
-    const read = readFolder(workspace.root, folder, (name) => this.broken.add(name));
+    const read = readFolder(workspace.root, folder, {
+      lost: (name) => this.broken.add(name),
+      confined: workspace.confined === true,
+    });
     append(
       this.diagnostics,
       read.diagnostics.map((d) => {
