@@ -218,13 +218,13 @@ for my $path (grep { -e } map { "/proc/$_" } qw(kcore keys key-users timer_list 
 my %numbers = (
   x86_64 => {
     arch => 0xc000003e, clone => 56, clone3 => 435, io_setup => 206, socket => 41, ioctl => 16,
-    fallocate => 285, prlimit => 302, setrlimit => 160,
+    fallocate => 285, setrlimit => 160,
     deny => [ 103, 155, 161, 163, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 179, 180, 212, 227, 246,
       248, 249, 250, 272, 298, 304, 308, 313, 320, 321, 323, 425 .. 427, 428 .. 433, 442 ],
   },
   generic => {
     arch => $machine =~ /^riscv64/ ? 0xc00000f3 : 0xc00000b7, clone => 220, clone3 => 435, io_setup => 0, socket => 198,
-    ioctl => 29, fallocate => 47, prlimit => 261, setrlimit => 164,
+    ioctl => 29, fallocate => 47, setrlimit => 164,
     deny => [ 18, 39, 40, 41, 42, 51, 60, 89, 97, 104, 105, 106, 112, 116, 142, 161, 162, 217, 218, 219, 224, 225, 241,
       265, 268, 273, 280, 282, 294, 425 .. 427, 428 .. 433, 442 ],
   },
@@ -263,7 +263,7 @@ if (my $filter = $numbers{$table}) {
   $add->($equal, 0, 1, 4);
   $add->($return, 0, 0, $refuse->(0));
   $add->($return, 0, 0, $allow);
-  $add->($equal, 0, 8, $filter->{prlimit});
+  $add->($equal, 0, 8, $call{prlimit});
   $add->($load, 0, 0, 24);
   $add->($equal, 0, 5, 4);
   $add->($load, 0, 0, 32);

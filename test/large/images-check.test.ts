@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cache } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
 import { checkArtifact } from '../../ts-src/images/check.ts';
-import { checkLimits } from '../../ts-src/images/check-room.ts';
+import { checkLimits } from '../../ts-src/images/check-limits.ts';
 import { imageSchema } from '../../ts-src/model/images.ts';
 import { FileBlobs } from '../../ts-src/store/file-blobs.ts';
 import { Store } from '../../ts-src/store/store.ts';

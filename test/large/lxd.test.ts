@@ -11,7 +11,7 @@ import * as z from 'zod';
 import { cache, discard, example, execute, slipway } from '../e2e/helpers.ts';
 import { installTools } from '../setup.mjs';
 import { checkArtifact } from '../../ts-src/images/check.ts';
-import { checkLimits } from '../../ts-src/images/check-room.ts';
+import { checkLimits } from '../../ts-src/images/check-limits.ts';
 import { imageLists, listImages, readRecord } from '../../ts-src/images/record.ts';
 import { imageSchema } from '../../ts-src/model/images.ts';
 import { openStore } from '../../ts-src/store/open-store.ts';

@@ -5,7 +5,7 @@ import { run } from '../io/process.ts';
 import { guarded } from '../sandbox/docker.ts';
 import { checkDisk } from './check-disk.ts';
 import { failed, shownLine, type CheckInput } from './check-input.ts';
-import { checkLimits, checkName, leftChecks, withinRoom, type Checked } from './check-room.ts';
+import { checkLimits, checkName, removeLeft, withinBounds, type Checked } from './check-limits.ts';
 import type { Artifact } from './record.ts';
 
 /** Starts a built artifact and runs its checks. */
@@ -36,6 +36,8 @@ async function checkDocker(input: CheckInput, artifact: Artifact): Promise<Resul
     return failed(input, 'docker', 'the store lost its file', 'build it again');
   const docker = (...args: string[]) => run('docker', args, { signal: input.signal, limit: 1 << 20 });
   const folder = (await docker('info', '--format', '{{.DockerRootDir}}')).stdout.trim();
+  const all = ['ps', '--all', '--filter', 'name=slipway-check-', '--format', '{{.Names}}'];
+  await removeLeft('docker', all, ['rm', '--force']);
   const known = await docker('image', 'inspect', '--format', '{{.Id}}', id);
   if (known.code !== 0) {
     const loaded = await docker('load', '--quiet', '--input', path);
@@ -68,15 +70,13 @@ async function inContainer(
   { id, folder }: { id: string; folder: string },
   command: readonly string[],
 ): Promise<Checked> {
-  const listed = await run('docker', ['ps', '--all', '--filter', 'name=slipway-check-', '--format', '{{.Names}}']);
-  for (const left of leftChecks(listed.stdout)) await run('docker', ['rm', '--force', left]);
   const name = checkName();
   const limits = [`--memory=${checkLimits.memory}`, `--pids-limit=${checkLimits.processes}`, '--log-driver=none'];
   // The entrypoint sets the PATH of the packages, who could bring their own `sh`.
   const shell = ['--entrypoint=/bin/sh', id, '-c', guarded, 'sh', '/usr/lib/slipway/entrypoint'];
   const all = ['run', '--rm', '--interactive', '--name', name, '--network=none', ...limits, ...shell];
   try {
-    return await withinRoom({ folder, time: checkLimits.command, signal }, (ending) =>
+    return await withinBounds({ folder, time: checkLimits.command, signal }, (ending) =>
       run('docker', [...all, 'timeout', '300', ...command], {
         keepInput: true,
         signal: ending,
@@ -123,8 +123,7 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
   const [metadata, root] = paths;
   if (metadata === undefined || root === undefined)
     return failed(input, 'lxd', 'the store lost its files', 'build it again');
-  const listed = await run('lxc', ['list', 'slipway-check-', '--format', 'csv', '--columns', 'n']);
-  for (const left of leftChecks(listed.stdout)) await run('lxc', ['delete', '--force', left]);
+  await removeLeft('lxc', ['list', 'slipway-check-', '--format', 'csv', '--columns', 'n'], ['delete', '--force']);
   const name = checkName();
   const lxc = (...args: string[]) => run('lxc', args, { signal: input.signal, limit: 1 << 20 });
   const imported = await lxc('image', 'import', metadata, root, '--alias', name);
@@ -139,7 +138,7 @@ async function checkLxd(input: CheckInput, artifact: Artifact): Promise<Result<t
       return failed(input, 'lxd', shownLine(launched.stderr), '`lxd init --auto` makes a profile that can start it');
     const folder = lxdFolders().find((f) => existsSync(f));
     const inside = (time: number, ...command: string[]) =>
-      withinRoom({ folder, time, signal: input.signal }, (signal) =>
+      withinBounds({ folder, time, signal: input.signal }, (signal) =>
         run('lxc', ['exec', name, '--', ...command], { signal, limit: 1 << 20 }),
       );
     const up = await inside(checkLimits.start, 'sh', '-c', untilUp);

@@ -55,7 +55,7 @@ function diagnostic(
 }
 
 /** Maximum number of errors, and of warnings, that are told of one file or repository. */
-const mostFaults = 1000;
+export const mostFaults = 1000;
 
 /**
  * The faults of what one author wrote: there may be millions, which nobody reads and which would take all memory. Those

@@ -1,6 +1,6 @@
 import { append } from '../model/lists.ts';
 import { ownIn } from '../model/maps.ts';
-import { bad, error, good, nearest, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, nearest, type Diagnostic, type Result, mostFaults } from '../model/diagnostics.ts';
 import { nearRelease } from '../model/releases.ts';
 import { distroSchema, type Distro } from '../model/distro.ts';
 import { valueFaults } from './distro-values.ts';
@@ -8,9 +8,8 @@ import { installPrefix, prefixFault } from '../model/names.ts';
 import { imageReferences } from './distro-images.ts';
 import { Locator, parseYaml } from './yaml.ts';
 
-/** Size limit of the distro file in bytes, and the maximum number of reported faults. */
+/** Size limit of the distro file in bytes. */
 const largest = 4 << 20;
-const mostFaults = 1000;
 
 const mostEntries = 50_000;
 

@@ -1,5 +1,5 @@
 import { append } from '../model/lists.ts';
-import { bad, error, good, type Diagnostic, type Result } from '../model/diagnostics.ts';
+import { bad, error, good, type Diagnostic, type Result, mostFaults } from '../model/diagnostics.ts';
 import { rosdepInstallers, type RosdepDatabase } from '../model/rosdep.ts';
 import type { ParseCache } from './parse-cache.ts';
 import { isDebianName } from '../model/names.ts';
@@ -98,8 +98,6 @@ export function layerRosdep(
 /** Limits for a file's size in bytes, and its keys; rosdep's own has 3,000. */
 const largestFile = 8 << 20;
 const mostKeys = 100_000;
-/** Maximum number of reported faults of a file. */
-const mostFaults = 1000;
 
 const tooMany = (file: string, line: number) =>
   error('rosdep-invalid', `the file has more than ${mostKeys} keys`, { file, line });

@@ -178,11 +178,14 @@ export async function examine(
     if (found) findings.push(found);
     findings.push(...(await namespaceFindings((name) => readIf(`/proc/sys/kernel/${name}`), refusedNamespaces)));
   }
-  if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0)
+  if (!findings.length && driver === 'docker' && (await run('docker', ['info'])).code !== 0) {
+    const start = 'systemctl start docker';
+    const user = account()?.username ?? `the name of user ${process.getuid?.()}`;
     findings.push({
       what: 'the docker daemon does not answer',
-      fix: `${plain ? 'sudo ' : ''}systemctl start docker${plain ? `; sudo usermod -aG docker ${account()?.username ?? `the name of user ${process.getuid?.()}`}` : ''}`,
+      fix: plain ? `sudo ${start}; sudo usermod -aG docker ${user}` : start,
     });
+  }
   const refused = !findings.length && plain && driver === 'unshare' ? await refusedNamespaces() : undefined;
   if (refused)
     findings.push({

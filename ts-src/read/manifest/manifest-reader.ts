@@ -1,4 +1,13 @@
-import { error, good, isError, nearest, warning, type Diagnostic, type Result } from '../../model/diagnostics.ts';
+import {
+  error,
+  good,
+  isError,
+  nearest,
+  warning,
+  type Diagnostic,
+  type Result,
+  mostFaults,
+} from '../../model/diagnostics.ts';
 import { versionOperators } from '../../model/manifest.ts';
 import type {
   Conditional,
@@ -31,9 +40,8 @@ const exampleOf: Partial<Record<PlainTag, string>> = {
 
 type PlainElements = Record<PlainTag, Element[]>;
 
-/** Limits for dependencies of a manifest, and for reported faults. */
+/** Limit for dependencies of a manifest. */
 const mostDependencies = 10_000;
-const mostFaults = 1000;
 
 /** Reads one manifest; collects faults and continues. */
 export class ManifestReader {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import type { Outcome } from '../io/process.ts';
+import { run, type Outcome } from '../io/process.ts';
 import { withinDisk, type Du } from '../sandbox/disk-limit.ts';
 import { installLimits } from '../sandbox/limits.ts';
 
@@ -21,7 +21,7 @@ export const checkLimits = {
 /** An engine's folders are its own: all space that their file system lost meanwhile counts. */
 const unmeasured: Du = () => Promise.resolve({ code: 1, signal: null, stdout: '', stderr: '' });
 
-export interface Room {
+export interface Bounds {
   /** Folder in which the engine keeps what a container writes. Not watched if it is not on this machine. */
   folder: string | undefined;
   time: number;
@@ -32,16 +32,20 @@ export interface Room {
 export type Checked = { ran: Outcome; ended?: undefined } | { ran?: undefined; ended: string };
 
 /** Runs a program of a started image, and ends it if it exceeds its time or its disk. */
-export async function withinRoom(room: Room, program: (signal: AbortSignal) => Promise<Outcome>): Promise<Checked> {
-  const late = AbortSignal.timeout(room.time);
-  const signal = AbortSignal.any([room.signal, late]);
-  const folder = room.folder !== undefined && existsSync(room.folder) ? room.folder : undefined;
-  const limits = folder === undefined ? {} : installLimits(folder, checkLimits.disk);
-  const watched = { folders: [folder ?? '/'] as const, limits, du: unmeasured, signal };
-  const ran = await withinDisk(watched, (ending) => program(ending ?? signal));
+export async function withinBounds(
+  { folder, time, signal }: Bounds,
+  program: (signal: AbortSignal) => Promise<Outcome>,
+): Promise<Checked> {
+  const late = AbortSignal.timeout(time);
+  const either = AbortSignal.any([signal, late]);
+  const watched = (at: string) =>
+    withinDisk(
+      { folders: [at], limits: installLimits(at, checkLimits.disk), du: unmeasured, signal: either },
+      (ending) => program(ending ?? either),
+    );
+  const ran = folder !== undefined && existsSync(folder) ? await watched(folder) : await program(either);
   if (ran.exceeded === 'disk') return { ended: 'it wrote more to the disk than a check may' };
-  if (late.aborted && !room.signal.aborted)
-    return { ended: `it did not end in ${room.time / 1000} seconds, and was stopped` };
+  if (late.aborted && !signal.aborted) return { ended: `it did not end in ${time / 1000} seconds, and was stopped` };
   return { ran };
 }
 
@@ -52,9 +56,15 @@ export const checkName = (now = Date.now()): string =>
 /** Seconds that no check takes. */
 const longAgo = 2 * 3600;
 
-/** Containers of checks that were killed, of all names, one on each line. */
-export const leftChecks = (names: string, now = Date.now()): string[] =>
-  names.split('\n').filter((name) => {
+/** Removes the containers of checks that were killed. `list` prints the names of all, one on each line. */
+export async function removeLeft(
+  program: string,
+  list: readonly string[],
+  remove: readonly string[],
+  now = Date.now(),
+): Promise<void> {
+  for (const name of (await run(program, [...list])).stdout.split('\n')) {
     const made = /^slipway-check-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
-    return made !== undefined && now / 1000 - Number(made) > longAgo;
-  });
+    if (made !== undefined && now / 1000 - Number(made) > longAgo) await run(program, [...remove, name]);
+  }
+}
