@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { withDistro } from '../../ts-src/cli/farm/distro-url.ts';
 import { surveyMachine } from '../../ts-src/collect/machine.ts';
 import { SizeMemory } from '../../ts-src/collect/measure.ts';
+import { wrapProgram } from './wrapped-program.ts';
 import { unshareDriver } from '../../ts-src/sandbox/unshare.ts';
 
 const bundle = join(import.meta.dirname, '../../resources/slipway.cjs');
@@ -41,17 +42,12 @@ it('runs that begin at once on a machine share the checkout of the distro reposi
 
 it('a run that is killed leaves no checkout that lacks files; what it leaves is removed later', async () => {
   const state = join(folder, 'killed');
-  const programs = join(folder, 'bin');
-  mkdirSync(programs);
-  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
-  writeFileSync(
-    join(programs, 'git'),
-    `#!/bin/sh\ncase "$*" in *checkout-index*) cd "$GIT_WORK_TREE"; cp ${ours}/distro.yaml .; kill -KILL $PPID; exit 1 ;; esac\nexec ${real} "$@"\n`,
-    { mode: 0o755 },
-  );
+  const half = `cd "$GIT_WORK_TREE"; cp ${ours}/distro.yaml .; kill -KILL $PPID; exit 1`;
+  const killing = (real: string) => `case "$*" in *checkout-index*) ${half} ;; esac\nexec ${real} "$@"`;
+  const PATH = wrapProgram(join(folder, 'bin'), 'git', killing);
   const killed = spawnSync('node', [bundle, 'prepare', '--distro-url', `${ours}#main`, '--state', state], {
     cwd: folder,
-    env: { ...process.env, PATH: `${programs}:${process.env.PATH}` },
+    env: { ...process.env, PATH },
   });
   expect(killed.signal).toBe('SIGKILL');
   expect(await checkoutIn(state)).toEqual(files);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { wrapProgram } from './wrapped-program.ts';
 import { fetchCommit, repositoryFolder, resolveRef, snapshotFolder } from '../../ts-src/read/git/git.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-killed-'));
@@ -41,16 +42,10 @@ it('a repository that a killed git made by half is made again', async () => {
 it('a git that is killed while it makes a repository leaves none', async () => {
   const head = commit('2');
   const state = join(folder, 'state-killed');
-  const programs = join(folder, 'bin');
-  mkdirSync(programs);
-  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
-  writeFileSync(
-    join(programs, 'git'),
-    `#!/bin/sh\n[ "$1" != init ] || { ${real} "$@"; for made; do :; done; rm -rf "$made/objects"; kill -KILL $$; }\nexec ${real} "$@"\n`,
-    { mode: 0o755 },
-  );
+  const half = (real: string) => `${real} "$@"; for made; do :; done; rm -rf "$made/objects"; kill -KILL $$`;
+  const killed = (real: string) => `[ "$1" != init ] || { ${half(real)}; }\nexec ${real} "$@"`;
   const { PATH } = process.env;
-  process.env.PATH = `${programs}:${PATH}`;
+  process.env.PATH = wrapProgram(join(folder, 'bin'), 'git', killed);
   try {
     expect(await fetchCommit(from, head, state)).toMatchObject({ diagnostics: [{ code: 'source-store' }] });
     expect(await snapshotFolder(from, state)).toMatchObject({ diagnostics: [{ code: 'source-store' }] });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSigner, type Signer, type SigningKey } from '../../ts-src/publish/signing.ts';
 import { good, type Result } from '../../ts-src/model/diagnostics.ts';
 import { containing } from './containing.ts';
+import { wrapProgram } from './wrapped-program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slipway-signing-test-'));
 const keyFile = (name: string) => join(folder, `${name}.asc`);
@@ -106,16 +107,10 @@ describe('signing', () => {
 
   it('signs several texts in parallel, except the first one with an imported key', async () => {
     const log = join(folder, 'order');
-    const programs = join(folder, 'programs');
-    mkdirSync(programs);
-    const gpg = execFileSync('sh', ['-c', 'command -v gpg'], { encoding: 'utf8' }).trim();
-    writeFileSync(
-      join(programs, 'gpg'),
-      `#!/bin/sh\ncase " $* " in *' --clearsign '*) ;; *) exec ${gpg} "$@" ;; esac\necho begin >> ${log}\n${gpg} "$@"\nset -- $?\necho end >> ${log}\nexit $1\n`,
-      { mode: 0o755 },
-    );
+    const logged = (gpg: string) => `case " $* " in *' --clearsign '*) ;; *) exec ${gpg} "$@" ;; esac
+echo begin >> ${log}\n${gpg} "$@"\nset -- $?\necho end >> ${log}\nexit $1`;
     const { PATH } = process.env;
-    process.env.PATH = `${programs}:${PATH}`;
+    process.env.PATH = wrapProgram(join(folder, 'programs'), 'gpg', logged);
     try {
       const texts = ['one\n', 'two\n', 'three\n', 'four\n'];
       const key: SigningKey = { kind: 'files', keys: [{ file: keyFile('plain') }] };
